@@ -1,0 +1,1 @@
+"""The MotionBridge wire protocol: messages, codec, skeleton and client. Never imports torch."""

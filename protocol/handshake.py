@@ -1,0 +1,86 @@
+"""How a client opens its connection: the WebSocket, then `hello` and `welcome`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket_connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.typing import Subprotocol
+
+from protocol import limits
+from protocol.buffer import DEFAULT_CAPACITY
+from protocol.client_errors import AddressError, ConnectionLostError, HandshakeError, RefusedError, UnreachableError
+from protocol.codec import build, encode, unpack, validate_server
+from protocol.errors import ProtocolError
+from protocol.messages import Error, Hello, Welcome
+from protocol.poses import Encoding
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """Where to connect and how; times in seconds."""
+
+    url: str = limits.DEFAULT_URL
+    name: str = "motionbridge-python"
+    token: str | None = None
+    frame_rate: float = limits.DEFAULT_FRAME_RATE
+    encoding: Encoding = "float32"
+    open_timeout: float = 10.0
+    send_timeout: float = 10.0
+    request_timeout: float = 120.0
+    close_timeout: float = 5.0
+    buffer_frames: int = DEFAULT_CAPACITY
+    event_capacity: int = 1024
+    """Events kept for a caller that is not iterating. When full, the oldest frames go first: they are in the buffer."""
+
+
+async def open_socket(config: ClientConfig) -> ClientConnection:
+    """An open WebSocket that speaks our subprotocol; UnreachableError or HandshakeError otherwise."""
+    try:
+        socket = await websocket_connect(
+            config.url,
+            subprotocols=[Subprotocol(limits.SUBPROTOCOL)],
+            compression=None,
+            proxy=None,
+            open_timeout=config.open_timeout,
+            close_timeout=config.close_timeout,
+            ping_interval=limits.PING_SECONDS,
+            ping_timeout=limits.PING_SECONDS,
+            max_size=limits.MAX_MESSAGE_BYTES,
+        )
+    except InvalidURI as error:
+        raise AddressError(config.url) from error
+    except (InvalidHandshake, EOFError) as error:
+        raise HandshakeError(config.url, str(error)) from error
+    except TimeoutError as error:
+        raise UnreachableError(config.url, f"no answer within {config.open_timeout:g} s") from error
+    except OSError as error:
+        raise UnreachableError(config.url, error.strerror or str(error)) from error
+    if socket.subprotocol != limits.SUBPROTOCOL:
+        await socket.close()
+        raise HandshakeError(config.url, f"it does not speak {limits.SUBPROTOCOL}")
+    return socket
+
+
+async def shake_hands(socket: ClientConnection, config: ClientConfig) -> Welcome:
+    """Says `hello` and waits for `welcome`; a ClientError otherwise."""
+    wishes = {"token": config.token, "frame_rate": config.frame_rate, "encoding": config.encoding}
+    hello = build(Hello, version=limits.PROTOCOL_VERSION, client=config.name, **wishes)
+    try:
+        async with asyncio.timeout(config.open_timeout):
+            await socket.send(encode(hello))
+            message = validate_server(unpack(await socket.recv()))
+    except TimeoutError:
+        raise HandshakeError(config.url, f"no `welcome` within {config.open_timeout:g} s") from None
+    except ConnectionClosed as closed:
+        raise ConnectionLostError.of(socket.close_code, socket.close_reason) from closed
+    except ProtocolError as error:
+        raise HandshakeError(config.url, f"its first message cannot be read: {error}") from error
+    if isinstance(message, Error):
+        raise RefusedError(message.code, message.message)
+    if not isinstance(message, Welcome):
+        raise HandshakeError(config.url, f"its first message is `{message.type}`, not `welcome`")
+    return message

@@ -1,0 +1,1 @@
+"""The MotionBridge server: a MoMask text-to-motion model behind a WebSocket."""

@@ -1,0 +1,161 @@
+"""The server: one listening socket, one model thread, a session for each connection, and an end within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import inspect
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as websocket_serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from protocol import limits
+from server.batcher import Batcher, can_edit
+from server.config import ServeConfig, is_loopback
+from server.connection import Connection
+from server.greeting import ModelInfo
+from server.motion.motion import MotionEngine
+from server.session import Session
+from server.timeline import Latency
+
+LOG = logging.getLogger(__name__)
+WRITE_LIMIT_BYTES: Final = 16 * 1024
+READ_QUEUE_MESSAGES: Final = 16
+SOCKET_MESSAGE_BYTES: Final = 2 * limits.MAX_MESSAGE_BYTES
+"""Larger than the protocol's limit, so that a message slightly too big gets an `error` before the close."""
+SPARE_CONNECTIONS: Final = 16
+"""Connections over the limit that are open just long enough to be told so."""
+
+Ready = Callable[[str], object]
+
+
+class App:
+    """What all connections share. ``clock`` gives seconds; ``rng`` draws the seeds that clients leave open."""
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        engine: MotionEngine,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.config = config
+        self.batcher = Batcher(
+            engine,
+            max_batch=config.max_batch,
+            window_seconds=config.batch_window_seconds,
+            capacity=config.max_waiting,
+        )
+        self._model = ModelInfo(
+            engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
+        )
+        self._clock = clock
+        self._rng = rng or random.SystemRandom()
+        self._latency = Latency(config.reserve_seconds)
+        self._open = 0  # WebSockets, those included that are about to be told that there is no room
+        self._admitted = 0
+
+    async def handle(self, socket: ServerConnection) -> None:
+        """Serves one WebSocket until it closes."""
+        full = self._admitted >= self.config.max_connections
+        self._open += 1
+        self._admitted += not full
+        session = Session(secrets.token_hex(8), self.config, self._model, self._latency, self._rng, full=full)
+        try:
+            await Connection(socket, session, self.batcher, self.config, self._clock).run()
+        finally:
+            self._open -= 1
+            self._admitted -= not full
+
+    def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answers plain HTTP: `/healthz`, web pages that may not connect, and no room at all. None: go on."""
+        if urlsplit(request.path).path == "/healthz":
+            return connection.respond(http.HTTPStatus.OK, "ok\n")
+        origin = request.headers.get("Origin")
+        if origin is not None and not self._may_connect(origin):
+            text = f"pages of {origin} may not connect; start the server with a token, or allow this origin\n"
+            return connection.respond(http.HTTPStatus.FORBIDDEN, text)
+        if self._open >= self.config.max_connections + SPARE_CONNECTIONS:
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later\n")
+        return None
+
+    def _may_connect(self, origin: str) -> bool:
+        """Without a token, any web page open on this machine could drive the server; only known ones may."""
+        if self.config.token is not None or origin in self.config.origins:
+            return True
+        try:
+            return is_loopback(urlsplit(origin).hostname or "")
+        except ValueError:
+            return False
+
+
+async def serve(
+    config: ServeConfig,
+    engine: MotionEngine,
+    *,
+    ready: Ready | None = None,
+    stop: asyncio.Event,
+    clock: Callable[[], float] = time.monotonic,
+    rng: random.Random | None = None,
+) -> None:
+    """Serves until ``stop`` is set, then closes every connection with 1001 within ``shutdown_timeout``.
+
+    ``engine`` is loaded already. ``ready`` is called (awaited, when it is a coroutine function) with the URL once
+    clients can connect. OSError when the address cannot be listened on.
+    """
+    app = App(config, engine, clock, rng)
+    app.batcher.start()
+    try:
+        server = await websocket_serve(
+            app.handle,
+            config.host,
+            config.port,
+            subprotocols=[Subprotocol(limits.SUBPROTOCOL)],
+            process_request=app.process_request,
+            compression=None,
+            open_timeout=config.open_timeout,
+            ping_interval=config.ping_seconds,
+            ping_timeout=config.ping_seconds,
+            close_timeout=config.close_timeout,
+            max_size=SOCKET_MESSAGE_BYTES,
+            max_queue=READ_QUEUE_MESSAGES,
+            write_limit=WRITE_LIMIT_BYTES,
+            server_header=None,
+        )
+        try:
+            announced = ready(_url(config, server)) if ready is not None else None
+            if inspect.isawaitable(announced):
+                await announced
+            await stop.wait()
+        finally:
+            await _close(server, config.shutdown_timeout)
+    finally:
+        stopped = await asyncio.to_thread(app.batcher.stop, config.shutdown_timeout)
+        if not stopped:
+            LOG.warning("the model was still busy after %g s and was left behind", config.shutdown_timeout)
+
+
+async def _close(server: Server, timeout: float) -> None:
+    server.close(code=1001, reason="the server is shutting down")
+    try:
+        async with asyncio.timeout(timeout):
+            await server.wait_closed()
+    except TimeoutError:
+        LOG.warning("connections were still open after %g s and were cut", timeout)
+        for connection in list(server.connections):
+            connection.transport.abort()
+
+
+def _url(config: ServeConfig, server: Server) -> str:
+    port = next(iter(server.sockets)).getsockname()[1]
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"ws://{host}:{port}"

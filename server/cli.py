@@ -1,0 +1,236 @@
+"""The ``motionbridge`` command. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from protocol import limits
+from protocol.client_errors import ClientError
+from server import commands
+
+EMBEDDED = Path(__file__).with_name("assets") / "embedded"
+
+_ABOUT = """\
+Text-driven motion, streamed live into a running game.
+
+  motionbridge serve                                    start the server
+  motionbridge play "a person waves"                    talk to it from another terminal
+  motionbridge generate "a person bows" -o bow.bvh      write a motion file without a server
+
+motionbridge COMMAND --help has the options of a command, with examples."""
+
+_SERVE = """\
+examples:
+  motionbridge serve
+  motionbridge serve --port 9000 --model my_model
+  motionbridge serve --host 0.0.0.0 --token SECRET      for other machines; clients must pass the token
+
+It runs until Ctrl-C or SIGTERM. GET /healthz on the same port answers "ok" while it serves."""
+
+_PLAY = """\
+examples:
+  motionbridge play "a person waves" "then walks forward"
+  motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh
+  motionbridge play "a person bows" --url ws://192.168.1.4:8765 --token SECRET
+
+rate is what arrives and is shown, lead how much is buffered ahead, latency the time from sending a sentence to its
+first frame. Exit status 1 means that the server refused a sentence."""
+
+_GENERATE = """\
+examples:
+  motionbridge generate "a person bows" -o bow.bvh
+  motionbridge generate "a person walks forward" --seconds 6 --seed 3 -o walk.npz
+  motionbridge generate "a person kicks" --edit walk.npz --range 2.0:4.0 -o walk_kick.npz
+  motionbridge generate --prompts sentences.txt -o clips/      one clips/000.npz, 001.npz, ... for each line
+
+.bvh opens in Blender, Maya, MotionBuilder, Unreal and others (centimetres, Y up, facing +Z). .npz holds positions
+(T, 22, 3) and root (T, 3) in metres, rotations (T, 22, 4) local xyzw, contacts (T, 4), fps and text."""
+
+_PREPARE = """\
+examples:
+  motionbridge prepare bvh my_mocap data                       SRC: clips.csv, captions.jsonl and BVH files
+  motionbridge prepare bvh my_mocap data --joint-map my_rig.json
+  motionbridge prepare humanml3d HumanML3D data                SRC: new_joint_vecs, texts, train.txt, ...
+
+server/motion/README.md explains joint maps. DST/dropped.csv lists what was left out, and why."""
+
+_TRAIN = """\
+examples, in this order; each command resumes where it was stopped:
+  motionbridge train rvq data run
+  motionbridge train text my_mocap run          the folder with captions.jsonl; needs: pip install -e ".[train]"
+  motionbridge train masked data run
+  motionbridge train residual data run
+  motionbridge train length data run
+  motionbridge export run data my_model"""
+
+_EXPORT = """\
+example:
+  motionbridge export run data my_model --name mine && motionbridge serve --model my_model"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like those of every other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see: {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets ``action`` to the function that carries it out."""
+    parser = _Parser(prog="motionbridge", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands_of = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+        layout: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+        return commands_of.add_parser(name, help=summary, description=summary, epilog=examples, **layout)
+
+    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", _SERVE))
+    _add_play(add("play", "a terminal client of a running server", _PLAY))
+    _add_generate(add("generate", "write the motion of one sentence, or of a file of them", _GENERATE))
+    _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
+    _add_train(add("train", "train one of the models", _TRAIN))
+    _add_export(add("export", "make a model folder from a training run", _EXPORT))
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded one)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=limits.DEFAULT_PORT,
+        help=f"port to listen on, 0 = any free one (default: {limits.DEFAULT_PORT})",
+    )
+    parser.add_argument(
+        "--token", default=None, help="ask clients for this token; needed on addresses that other machines reach"
+    )
+    parser.add_argument("--insecure", action="store_true", help="let other machines connect without a token")
+    parser.set_defaults(action=serve)
+
+
+def _add_play(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("texts", nargs="+", metavar="TEXT", help="sentences, played one after the other")
+    parser.add_argument("--url", default=limits.DEFAULT_URL, help=f"the server (default: {limits.DEFAULT_URL})")
+    parser.add_argument("--token", default=None, help="the server's token, if it asks for one")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds to show each sentence (default: 4)")
+    parser.add_argument(
+        "--rate",
+        type=int,
+        default=int(limits.DEFAULT_FRAME_RATE),
+        help=f"frames per second, {limits.MIN_FRAME_RATE:g} to {limits.MAX_FRAME_RATE:g} (default: 30)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first sentence (default: 0)")
+    parser.add_argument("--record", type=Path, default=None, metavar="FILE.bvh", help="write what was shown as BVH")
+    parser.set_defaults(action=play)
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", nargs="?", default=None, metavar="TEXT", help='such as "a person bows"')
+    parser.add_argument("-o", "--output", type=Path, required=True, help=".bvh or .npz file; a folder with --prompts")
+    parser.add_argument("--prompts", type=Path, default=None, metavar="FILE", help="one sentence a line, one .npz each")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=None,
+        help=f"{limits.MIN_SECONDS:g} to {limits.MAX_SECONDS:g} (default: the model's estimate)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same motion (default: 0)")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        default=None,
+        help=f"how closely to follow the text, 0 to {limits.MAX_GUIDANCE:g} (default: 4)",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=None, help=f"unmasking steps, 1 to {limits.MAX_STEPS} (default: 10)"
+    )
+    parser.add_argument(
+        "--edit", type=Path, default=None, metavar="SOURCE.npz", help="make a part of this motion anew, keep the rest"
+    )
+    parser.add_argument(
+        "--range", action="append", default=None, metavar="START:END", help="seconds to make anew; repeatable"
+    )
+    _add_model(parser)
+    parser.set_defaults(action=commands.generate)
+
+
+def _add_prepare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("bvh", "humanml3d", "kit"), help="form of the source folder")
+    parser.add_argument("source", type=Path, metavar="SRC", help="folder with the motion files and captions")
+    parser.add_argument("target", type=Path, metavar="DST", help="dataset folder to write")
+    parser.add_argument(
+        "--joint-map", type=Path, default=None, metavar="FILE", help="JSON joint map for a skeleton without a preset"
+    )
+    parser.add_argument("--no-mirror", action="store_true", help="do not add left/right mirrored copies")
+    parser.set_defaults(action=commands.prepare)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", choices=("rvq", "masked", "residual", "length", "text"), help="which model")
+    parser.add_argument(
+        "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run; the same folder resumes")
+    settings = (
+        ("steps", int, "optimiser steps of the whole run"),
+        ("batch-size", int, "examples a step"),
+        ("lr", float, "peak learning rate"),
+        ("threads", int, "CPU threads; 0 leaves torch's choice"),
+        ("seed", int, "seed of weights and batches"),
+    )
+    for name, kind, text in settings:
+        parser.add_argument(f"--{name}", type=kind, default=None, help=f"{text} (default: the model's own)")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default=None, help="default: the model's own")
+    parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
+    parser.set_defaults(action=commands.train)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder that the models were trained in")
+    parser.add_argument("data", type=Path, metavar="DATA", help="the prepared dataset it was trained on")
+    parser.add_argument("target", type=Path, metavar="DST", help="model folder to write")
+    parser.add_argument("--name", default="custom", help="the model's name, shown to clients (default: custom)")
+    parser.add_argument("--licence", default="unspecified", help="licence of the weights, stored in the config")
+    parser.set_defaults(action=commands.export)
+
+
+def serve(args: argparse.Namespace) -> int:
+    """``motionbridge serve``."""
+    from server.serving import run_server
+
+    return run_server(args)
+
+
+def play(args: argparse.Namespace) -> int:
+    """``motionbridge play``."""
+    from server.play import play as run
+
+    return asyncio.run(run(args))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; errors a user can mend are one line on standard error and status 2."""
+    args = build_parser().parse_args(argv)
+    try:
+        return args.action(args)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError, ClientError) as error:
+        return commands.fail(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

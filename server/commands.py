@@ -1,0 +1,221 @@
+"""What the command line does offline: prepare, train, export and generate. Imports of torch wait until a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protocol import limits
+
+if TYPE_CHECKING:
+    from server.engine import Engine
+    from server.motion.motion import Motion
+
+OUTPUTS = (".bvh", ".npz")
+_BATCH = 16
+
+
+class UsageError(ValueError):
+    """A command that cannot be carried out as given; the message names the value and the limit."""
+
+
+def check_text(text: str, where: str = "the text") -> str:
+    """The stripped sentence; UsageError naming ``where`` when it is empty or longer than the wire's limit."""
+    text = text.strip()
+    if not 1 <= len(text) <= limits.MAX_TEXT_CHARACTERS:
+        raise UsageError(f"{where} has {len(text)} characters; 1 to {limits.MAX_TEXT_CHARACTERS} are allowed")
+    return text
+
+
+def check_within(name: str, value: float | None, low: float, high: float) -> None:
+    """UsageError when an option's value is given and is not within its limits; nan never is."""
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"{name} is {value:.12g}; {low:.12g} to {high:.12g} are possible")
+
+
+def check_target(path: Path, endings: Sequence[str]) -> None:
+    """UsageError when a file to write has another ending or cannot be made there: better known before the work."""
+    if path.suffix not in endings:
+        ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+        raise UsageError(f"{path} {ending}; it must be {' or '.join(endings)}")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{path} cannot be written: {path.parent} is not a folder") from None
+
+
+def prepare(args: argparse.Namespace) -> int:
+    """``motionbridge prepare``: a dataset folder from motion files and captions."""
+    from server.training.prepare import prepare as run
+
+    report = run(args.kind, args.source, args.target, args.joint_map, not args.no_mirror)
+    print(
+        f"{report.clips} clips, {report.frames} frames in {args.target}; {len(report.dropped)} left out (see dropped.csv)"
+    )
+    for what, why in report.dropped[:5]:
+        print(f"  left out {what}: {why}")
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """``motionbridge train``: one model of a run folder, resumed where it was stopped."""
+    from server.training import stages
+
+    stage = stages.StageConfig()
+    given = {
+        name: value
+        for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
+        if (value := getattr(args, name)) is not None
+    }
+    if args.model == "text":
+        from server.training.distill import run_distillation
+
+        run_distillation(args.data / "captions.jsonl", args.data / "clips.csv", args.run / "text", None)
+        return 0
+    if args.model == "rvq":
+        result = stages.train_rvq(
+            args.data, args.run, dataclasses.replace(stages.RVQ_TRAINING, **given), stage, args.fresh
+        )
+    else:
+        config = dataclasses.replace(stages.TOKEN_TRAINING, **given)
+        encode = stages.text_encoder(args.run / "text" / "export")
+        result = stages.train_tokens(args.model, args.data, args.run, config, stage, encode, args.fresh)
+    print(f"{args.model}: step {result.step}, {'finished' if result.finished else 'stopped; the same command goes on'}")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """``motionbridge export``: the trained models of a run as one bundle folder for ``serve --model``."""
+    from server.training.stages import export_run
+
+    export_run(args.run, args.data, args.target, args.name, args.licence)
+    print(f"wrote {args.target}; try: motionbridge generate 'a person walks' --model {args.target} -o walk.bvh")
+    return 0
+
+
+def generate(args: argparse.Namespace) -> int:
+    """``motionbridge generate``: a sentence (or a file of them) to motion files."""
+    _check_generate(args)
+    texts = [check_text(args.text)] if args.prompts is None else _read_prompts(args.prompts)
+    from server.engine import load_engine
+
+    if args.edit is not None:
+        return _edit(args, texts[0], load_engine(args.model, args.device))
+    targets = [args.output] if args.prompts is None else [args.output / f"{n:03d}.npz" for n in range(len(texts))]
+    engine = load_engine(args.model, args.device)
+    for at in range(0, len(texts), _BATCH):
+        motions = _generate_batch(engine, texts[at : at + _BATCH], args, at)
+        for text, motion, target in zip(texts[at:], motions, targets[at : at + _BATCH], strict=False):
+            write_motion(target, motion, engine, text)
+            print(f"{target}  {len(motion) / engine.fps:.1f} s  {text}")
+    return 0
+
+
+def _check_generate(args: argparse.Namespace) -> None:
+    if (args.text is None) == (args.prompts is None):
+        raise UsageError('give either one sentence, such as "a person bows", or --prompts FILE')
+    if (args.edit is None) != (args.range is None):
+        raise UsageError("--edit SOURCE.npz and --range START:END belong together")
+    if args.edit is not None and (args.prompts is not None or args.seconds is not None):
+        raise UsageError("--edit takes one sentence, and the length of its source: leave out --prompts and --seconds")
+    check_within("--seconds", args.seconds, limits.MIN_SECONDS, limits.MAX_SECONDS)
+    check_within("--steps", args.steps, 1, limits.MAX_STEPS)
+    check_within("--guidance", args.guidance, 0, limits.MAX_GUIDANCE)
+    check_within("--seed", args.seed, 0, limits.MAX_SEED)
+    if args.prompts is None:
+        check_target(args.output, OUTPUTS if args.edit is None else (".npz",))
+    elif args.output.exists() and not args.output.is_dir():
+        raise UsageError(f"{args.output} is a file; with --prompts, -o names a folder")
+
+
+def _read_prompts(path: Path) -> list[str]:
+    """The sentences of a text file, one a line; empty lines are skipped."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    texts = [check_text(line, f"{path}, line {n}:") for n, line in enumerate(lines, start=1) if line.strip()]
+    if not texts:
+        raise UsageError(f"{path} holds no sentences; write one on each line")
+    return texts
+
+
+def _generate_batch(engine: Engine, texts: Sequence[str], args: argparse.Namespace, first: int) -> list[Motion]:
+    from server.motion.motion import MotionRequest
+
+    frames = None if args.seconds is None else max(1, round(args.seconds * engine.fps))
+    return engine.generate(
+        [
+            MotionRequest(text, frames, seed=args.seed + first + at, guidance=args.guidance, steps=args.steps)
+            for at, text in enumerate(texts)
+        ]
+    )
+
+
+def _edit(args: argparse.Namespace, text: str, engine: Engine) -> int:
+    import numpy as np
+
+    from server.export.npz import read_npz, write_npz
+    from server.motion import kinematics
+
+    source = read_npz(args.edit, engine.skeleton)
+    if abs(source.fps - engine.fps) > 1e-6:
+        raise UsageError(f"{args.edit} has {source.fps:g} frames per second; the model edits {engine.fps:g}")
+    ranges = [parse_range(part, engine.fps, len(source.root)) for part in args.range]
+    motion = engine.motion_from_pose(source.root, source.rotations)
+    edited = engine.edit(motion, ranges, text, args.seed, guidance=args.guidance, steps=args.steps)
+    inside = np.zeros(len(source.root), dtype=bool)
+    for start, stop in ranges:
+        inside[start:stop] = True
+    arrays = {"root": edited.root, "rotations": edited.rotations, "contacts": edited.contacts}
+    arrays["positions"] = kinematics.positions(edited.rotations, edited.root, engine.skeleton)
+    # Outside the ranges the stored arrays themselves are kept, so that those frames are bit-identical.
+    stored = source._asdict()
+    changed = {name: stored[name].copy() for name in arrays}
+    for name, values in arrays.items():
+        changed[name][inside] = values[inside].astype(stored[name].dtype)
+    write_npz(args.output, source._replace(**changed))
+    print(f"{args.output}  {int(inside.sum())} of {len(inside)} frames made anew")
+    return 0
+
+
+def parse_range(text: str, fps: float, frames: int) -> tuple[int, int]:
+    """``START:END`` in seconds to a half-open frame range; UsageError when it is not within the clip."""
+    try:
+        start, stop = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UsageError(f"--range is {text!r}; expected START:END in seconds, such as 2.0:4.0") from None
+    if not 0 <= start < stop <= frames / fps + 1e-6:
+        raise UsageError(f"--range {text} is not within the clip's {frames / fps:.2f} s")
+    first, last = round(start * fps), min(round(stop * fps), frames)
+    if first >= last:
+        raise UsageError(f"--range {text} holds no frame at {fps:g} frames per second; make it {1 / fps:g} s or longer")
+    return first, last
+
+
+def write_motion(path: Path, motion: Motion, engine: Engine, text: str) -> None:
+    """Write one motion as .bvh or .npz by the ending of ``path``."""
+    from server.export.npz import to_npz_motion, write_npz
+    from server.motion.bvh import write_bvh
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".bvh":
+        write_bvh(path, motion.rotations, motion.root, engine.skeleton, engine.fps)
+    else:
+        arrays = to_npz_motion(motion.root, motion.rotations, motion.contacts, engine.skeleton, engine.fps, text)
+        write_npz(path, arrays)
+
+
+def fail(error: BaseException) -> int:
+    """Print what went wrong in one line and give the exit status for it."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    print(f"motionbridge: {' '.join(text.split())}", file=sys.stderr)
+    return 2

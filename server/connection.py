@@ -1,0 +1,147 @@
+"""One socket: a task that reads into the session and a task that sends what the session has due.
+
+Frames are made when the socket can take them, so a client that does not read costs no memory: its writer waits, and
+when it goes on, what is stale by then has been skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket as sockets
+from collections.abc import Callable
+from typing import Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from protocol.errors import CloseCode
+from server.batcher import Batcher, BusyError, Result
+from server.config import ServeConfig
+from server.session import Close, Session
+
+LOG = logging.getLogger(__name__)
+SEND_BUFFER_BYTES: Final = 64 * 1024
+"""Of the kernel: what lies there is stale when a slow client reads it, so it is kept small."""
+CLOSE_REASON_BYTES: Final = 123
+
+
+class Connection:
+    """Moves bytes between a WebSocket, a session and the model thread, until either side ends it."""
+
+    def __init__(
+        self,
+        socket: ServerConnection,
+        session: Session,
+        batcher: Batcher,
+        config: ServeConfig,
+        clock: Callable[[], float],
+    ) -> None:
+        self._socket = socket
+        self._session = session
+        self._batcher = batcher
+        self._config = config
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> None:
+        """Serves the client. Returns when the connection is closed; its requests have left the model's queue then."""
+        _limit_send_buffer(self._socket)
+        tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except ConnectionClosed:
+            LOG.debug("session %s: closed with code %s", self._session.id, self._socket.close_code)
+        except Exception:
+            LOG.exception("session %s failed", self._session.id)
+            await self._socket.close(int(CloseCode.INTERNAL), "a fault of the server; its log has more")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._batcher.cancel_owner(self._session.id)
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(self._config.hello_timeout):
+                self._take(await self._socket.recv())
+        except TimeoutError:
+            self._session.hello_missing()
+            self._wake.set()
+        while self._session.closing is None:
+            self._take(await self._socket.recv())
+        await self._socket.wait_closed()
+
+    def _take(self, data: bytes | str) -> None:
+        self._session.receive(data, self._clock())
+        self._wake.set()
+
+    async def _write(self) -> None:
+        next_tick = self._loop.time()
+        while True:
+            self._wake.clear()
+            output = self._session.output(self._clock())
+            self._exchange_jobs()
+            for data in output:
+                if not await self._send(data):
+                    return
+            if self._session.closing is not None:
+                await self._close(self._session.closing)
+                return
+            try:
+                async with asyncio.timeout_at(next_tick):
+                    await self._wake.wait()
+            except TimeoutError:
+                next_tick = max(next_tick + self._config.tick_seconds, self._loop.time())
+
+    async def _send(self, data: bytes) -> bool:
+        """Sends one message; False when the client took nothing in time and the connection is closed."""
+        try:
+            async with asyncio.timeout(self._config.send_timeout):
+                await self._socket.send(data)
+        except TimeoutError:
+            self._session.too_slow(f"the client took no data for {self._config.send_timeout:g} s")
+            await self._close(self._session.closing or Close(int(CloseCode.TOO_SLOW), "too slow"))
+            return False
+        return True
+
+    async def _close(self, close: Close) -> None:
+        reason = close.reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+        LOG.info("session %s: closing with code %d: %s", self._session.id, close.code, reason)
+        await self._socket.close(close.code, reason)
+
+    def _exchange_jobs(self) -> None:
+        owner = self._session.id
+        for number in self._session.take_cancelled():
+            self._batcher.cancel((owner, number))
+        for job in self._session.take_jobs():
+            number = job.number
+            try:
+                self._batcher.submit((owner, number), job.request, self._delivery(number))
+            except BusyError as busy:
+                self._session.refuse_job(number, str(busy), self._clock())
+
+    def _delivery(self, number: int) -> Callable[[Result], None]:
+        """What the model thread calls with the result of a job."""
+
+        def arrive(result: Result) -> None:
+            self._session.deliver(number, result, self._clock())
+            self._wake.set()
+
+        return lambda result: _call_in(self._loop, arrive, result)
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[Result], None], result: Result) -> None:
+    try:
+        loop.call_soon_threadsafe(call, result)
+    except RuntimeError:  # the loop has closed: no one is left to tell
+        LOG.debug("a result came after the end")
+
+
+def _limit_send_buffer(connection: ServerConnection) -> None:
+    raw = connection.transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)

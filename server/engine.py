@@ -1,0 +1,343 @@
+"""Sentences (and what came before) to motion: the only module that knows all the models.
+
+One call runs a batch: texts to condition vectors, base tokens by iterative unmasking around the fixed context tokens,
+residual tokens, decoding, then joint positions, solved rotations and a place in the world.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from protocol.skeleton import Skeleton, default_skeleton
+from server.models.checkpoint import Bundle, CheckpointError, load_bundle
+from server.models.length import sample_length
+from server.models.sampling import edit_base, generate_residual
+from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
+from server.motion import kinematics, solver
+from server.motion import rotation as rot
+from server.motion.features import LAYOUTS, extract, recover_positions, recover_root
+from server.motion.motion import Motion, MotionRequest
+from server.motion.rotation import Array
+
+EMBEDDED = Path(__file__).with_name("assets") / "embedded"
+MIN_SECONDS, MAX_TOKENS = 1.0, 49
+_CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of a step
+_SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn; the defaults are the paper's (10 steps, guidance 4 and 5, the best tenth of the codes)."""
+
+    steps: int = 10
+    guidance: float = 4.0
+    residual_guidance: float = 5.0
+    temperature: float = 1.0
+    top_k_threshold: float = 0.9
+
+
+class Engine:
+    """A loaded bundle that answers :class:`MotionRequest`. Use it from one thread at a time (a lock makes sure)."""
+
+    def __init__(self, bundle: Bundle, text: TextEncoder, sampling: Sampling | None = None) -> None:
+        if bundle.config.features != "humanml3d":
+            raise CheckpointError(
+                f"model {bundle.config.name!r} has {bundle.config.features} features; only humanml3d models (22 joints) "
+                "can be streamed so far"
+            )
+        if text.dim != bundle.config.cond_dim:
+            raise CheckpointError(f"the text encoder gives {text.dim} values, the model takes {bundle.config.cond_dim}")
+        self.bundle = bundle
+        self.name = bundle.config.name
+        self.fps = bundle.config.frame_rate
+        self.skeleton: Skeleton = default_skeleton()
+        self.layout = LAYOUTS[bundle.config.features]
+        self.token_frames = bundle.rvq.config.downsample
+        self.max_frames = MAX_TOKENS * self.token_frames
+        self.context_frames = _CONTEXT_TOKENS * self.token_frames
+        self._text = CachedTextEncoder(text, capacity=1024)
+        self._sampling = sampling or Sampling()
+        self._lock = threading.Lock()
+        self._device = bundle.mean.device
+
+    def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        """One motion per request, independent of what else is in the batch but for rounding.
+
+        A result has exactly the asked ``frames`` (at most ``max_frames`` less the context), or the model's estimate. With a
+        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z.
+        """
+        if not requests:
+            return []
+        with self._lock, torch.inference_mode():
+            cond = self._text.encode([request.text for request in requests]).to(self._device)
+            draws = [_Draw.of(request, self._sampling) for request in requests]
+            made: dict[int, Motion] = {}
+            for steps in sorted({draw.steps for draw in draws}):
+                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
+                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
+                made |= dict(zip(group, motions, strict=True))
+            return [made[at] for at in range(len(requests))]
+
+    def edit(
+        self,
+        source: Motion,
+        ranges: Sequence[tuple[int, int]],
+        text: str,
+        seed: int = 0,
+        *,
+        guidance: float | None = None,
+        steps: int | None = None,
+    ) -> Motion:
+        """``source`` with the frames of the half-open ``ranges`` made anew under ``text``; all others bit-identical.
+
+        ``source`` is at the model's frame rate, at most ``max_frames`` long. ``guidance`` and ``steps`` None = the
+        model's default. ValueError names a bad range.
+        """
+        frames = len(source)
+        if not self.token_frames <= frames <= self.max_frames:
+            raise ValueError(f"the clip has {frames} frames; {self.token_frames} to {self.max_frames} can be edited")
+        for start, stop in ranges:
+            if not 0 <= start < stop <= frames:
+                raise ValueError(f"range {start}..{stop} is not within the clip's {frames} frames")
+        tokens = -(-frames // self.token_frames)
+        padded = np.concatenate(
+            [source.features, np.repeat(source.features[-1:], tokens * self.token_frames - frames, 0)]
+        )
+        edited = np.zeros(tokens, dtype=bool)
+        for start, stop in ranges:
+            edited[start // self.token_frames : -(-stop // self.token_frames)] = True
+        with self._lock, torch.inference_mode():
+            cond = self._text.encode([text]).to(self._device)
+            kept = self._encode(padded)[None]  # (1, N, Q)
+            mask = torch.from_numpy(edited).to(self._device)[None]
+            request = MotionRequest(text, seed=seed, guidance=guidance, steps=steps)
+            indices = self._sample(kept, mask, cond, [tokens], [_Draw.of(request, self._sampling)])
+            features = self._decode(indices[0])
+        result = _copy(source)
+        for start, stop in ranges:
+            anchor = max(start - 1, 0)
+            made = self._place(features[:frames], anchor, source.root[anchor], float(source.heading[anchor]))
+            _paste(result, source, made, start, stop)
+        return result
+
+    def motion_from_pose(self, root: Array, rotations: Array) -> Motion:
+        """A :class:`Motion` of poses that did not come from the model, root (T, 3) and local rotations (T, 22, 4), T >= 2.
+
+        Features are computed from the joint positions; ``contacts`` too.
+        """
+        positions = kinematics.positions(np.asarray(rotations, float), np.asarray(root, float), self.skeleton)
+        extended = np.concatenate([positions, 2 * positions[-1:] - positions[-2:-1]])
+        extracted = extract(extended, self.layout)
+        features = extracted.features
+        # extract() turned the clip to +Z by some angle and moved it: measure both from where the hips went.
+        side = [self.skeleton.index("left_hip"), self.skeleton.index("right_hip")]
+        before, after = (p[0, side[0]] - p[0, side[1]] for p in (extended, extracted.positions))
+        turned = np.arctan2(before[0], before[2]) - np.arctan2(after[0], after[2])
+        heading = turned + _yaw(recover_root(features, self.layout)[0])
+        return Motion(
+            np.asarray(root, np.float64),
+            np.asarray(rotations, np.float64),
+            features[:, self.layout.contacts] > 0.5,
+            features,
+            heading,
+        )
+
+    def _generate(self, requests: Sequence[MotionRequest], cond: Tensor, draws: Sequence[_Draw]) -> list[Motion]:
+        contexts = [self._context(request) for request in requests]
+        frames = self._frames(requests, contexts, cond, draws)
+        known = [len(context) // self.token_frames if context is not None else 0 for context in contexts]
+        lengths = [k + -(-count // self.token_frames) for k, count in zip(known, frames, strict=True)]
+        layers = self.bundle.rvq.config.quantizers
+        kept = torch.full((len(requests), max(lengths), layers), -1, dtype=torch.int64, device=self._device)
+        mask = torch.ones(kept.shape[:2], dtype=torch.bool, device=self._device)
+        for at, context in enumerate(contexts):
+            if context is not None:
+                kept[at, : known[at]] = self._encode(context.features)
+                mask[at, : known[at]] = False
+        indices = self._sample(kept, mask, cond, lengths, draws)
+        motions = []
+        for at, context in enumerate(contexts):
+            features = self._decode(indices[at, : lengths[at]])
+            start = known[at] * self.token_frames
+            if context is None:
+                placed = self._place(features, 0, np.zeros(3), 0.0)
+            else:
+                placed = self._place(features, start - 1, context.root[-1], float(context.heading[-1]))
+            motions.append(placed[start : start + frames[at]])
+        return motions
+
+    def _context(self, request: MotionRequest) -> Motion | None:
+        """The usable end of the context: whole tokens, at most ``context_frames``; None when shorter than one token."""
+        if request.context is None:
+            return None
+        usable = min(len(request.context), self.context_frames) // self.token_frames * self.token_frames
+        return request.context[slice(len(request.context) - usable, None)] if usable else None
+
+    def _frames(
+        self,
+        requests: Sequence[MotionRequest],
+        contexts: Sequence[Motion | None],
+        cond: Tensor,
+        draws: Sequence[_Draw],
+    ) -> list[int]:
+        """Frames to make for each request: as asked or estimated, within what is left beside the context."""
+        estimated = [0] * len(requests)
+        if self.bundle.length is not None and any(request.frames is None for request in requests):
+            generators = [draw.generator for draw in draws]
+            estimated = sample_length(self.bundle.length, cond, generators=generators).tolist()
+        result = []
+        for request, context, tokens in zip(requests, contexts, estimated, strict=True):
+            room = self.max_frames - (len(context) if context is not None else 0)
+            wanted = request.frames if request.frames is not None else (tokens or MAX_TOKENS // 2) * self.token_frames
+            result.append(int(np.clip(wanted, round(MIN_SECONDS * self.fps) if request.frames is None else 1, room)))
+        return result
+
+    def _encode(self, features: Array) -> Tensor:
+        motion = torch.from_numpy(np.asarray(features, dtype=np.float32)).to(self._device)
+        return self.bundle.rvq.encode(self.bundle.normalise(motion)[None]).indices[0]  # (N, Q)
+
+    def _sample(
+        self, kept: Tensor, mask: Tensor, cond: Tensor, lengths: Sequence[int], draws: Sequence[_Draw]
+    ) -> Tensor:
+        """Tokens (B, N, Q): the places where ``mask`` (B, N) is True made anew, ``kept`` (B, N, Q) elsewhere."""
+        threshold, temperature = self._sampling.top_k_threshold, self._sampling.temperature
+        generators = [draw.generator for draw in draws]
+        base = edit_base(
+            self.bundle.masked,
+            kept[..., 0],
+            mask,
+            cond,
+            lengths,
+            steps=draws[0].steps,
+            guidance=torch.tensor([draw.guidance for draw in draws]),
+            generators=generators,
+            temperature=temperature,
+            top_k_threshold=threshold,
+        )
+        return generate_residual(
+            self.bundle.residual,
+            base,
+            cond,
+            lengths,
+            guidance=self._sampling.residual_guidance,
+            generators=generators,
+            keep=kept,
+            keep_mask=~mask,
+            temperature=temperature,
+            top_k_threshold=threshold,
+        )
+
+    def _decode(self, indices: Tensor) -> Array:
+        """Features (T, C) of one clip's tokens (N, Q); clip by clip, as padding would reach into the last frames."""
+        return self.bundle.denormalise(self.bundle.rvq.decode(indices[None])[0]).double().cpu().numpy()
+
+    def _place(self, features: Array, anchor: int, root: Array, heading: float) -> Motion:
+        """Features as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
+        yaw = _yaw(recover_root(features, self.layout)[0])
+        solved = solver.retarget_positions(recover_positions(features, self.layout), self.skeleton)
+        turn = rot.about_y(np.array(heading - yaw[anchor]))
+        path = rot.mul_vec(turn, solved.root)
+        path = path + (np.asarray(root) - path[anchor]) * np.array([1.0, 0.0, 1.0])
+        rotations = solved.local.copy()
+        rotations[:, 0] = rot.mul(turn, rotations[:, 0])
+        contacts = features[:, self.layout.contacts] > 0.5
+        return Motion(path, rot.unroll(rotations), contacts, features, yaw + heading - yaw[anchor])
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What one request draws with: its own random stream makes it independent of the batch."""
+
+    generator: torch.Generator
+    guidance: float
+    steps: int
+
+    @staticmethod
+    def of(request: MotionRequest, sampling: Sampling) -> _Draw:
+        generator = torch.Generator().manual_seed(request.seed)
+        guidance = sampling.guidance if request.guidance is None else request.guidance
+        return _Draw(generator, guidance, sampling.steps if request.steps is None else request.steps)
+
+
+def load_engine(folder: Path = EMBEDDED, device: str = "auto", clip_weights: Path | None = None) -> Engine:
+    """Load a bundle folder; "auto" takes a GPU if there is one.
+
+    CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
+    """
+    device = _usable_device(device)
+    bundle = load_bundle(folder, device)
+    if bundle.config.text_encoder == "embedded":
+        return Engine(bundle, load_embedded_text(folder, device))
+    return Engine(bundle, ClipTextEncoder.load(clip_weights, device))
+
+
+def _usable_device(name: str) -> str:
+    """``name`` itself, or what "auto" stands for; ValueError when torch knows no such device, or not here."""
+    cuda = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if cuda else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        kind = ""
+    if kind not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"device is {name!r}; auto, cpu and cuda (or cuda:1, ...) are possible")
+    if kind == "cuda" and not cuda:
+        raise ValueError(f"device is {name!r}, but torch sees no GPU here; use auto or cpu")
+    return name
+
+
+def _yaw(root_to_z: Array) -> Array:
+    """Heading angles (T,) of root-to-+Z quaternions about Y, unwrapped."""
+    return np.unwrap(-2.0 * np.arctan2(root_to_z[:, 1], root_to_z[:, 3]))
+
+
+def _copy(motion: Motion) -> Motion:
+    arrays = (motion.root, motion.rotations, motion.contacts, motion.features, motion.heading)
+    return Motion(*(array.copy() for array in arrays))
+
+
+def _paste(result: Motion, source: Motion, made: Motion, start: int, stop: int) -> None:
+    """Copy frames start..stop of ``made`` into ``result``, bent at both ends to meet the frames around them.
+
+    The root's path is turned and moved evenly over the range so that it ends where the source goes on.
+    """
+    frames = np.arange(start, stop)
+    root, rotations = made.root[frames], made.rotations[frames]
+    heading = made.heading[frames]
+    if start > 0:
+        fade = np.clip(1.0 - (frames - start + 1) / (_SEAM_FRAMES + 1), 0.0, 1.0)
+        root = root + fade[:, None] * (source.root[start - 1] - made.root[start - 1])
+        rotations = _bend(rotations, made.rotations[start - 1], source.rotations[start - 1], fade)
+    if stop < len(source):
+        even = (frames - start + 1) / (stop - start + 1)
+        turn = np.angle(np.exp(1j * (source.heading[stop] - made.heading[stop])))
+        pivot = root[0].copy()
+        spin = rot.about_y(even * turn)
+        root = pivot + rot.mul_vec(spin, root - pivot)
+        rotations[:, 0] = rot.mul(spin, rotations[:, 0])
+        heading = heading + even * turn
+        end = pivot + rot.mul_vec(rot.about_y(np.array(turn)), made.root[stop] - pivot)
+        root = root + even[:, None] * (source.root[stop] - end)
+        last = made.rotations[stop].copy()
+        last[0] = rot.mul(rot.about_y(np.array(turn)), last[0])
+        fade = np.clip(1.0 - (stop - frames) / (_SEAM_FRAMES + 1), 0.0, 1.0)
+        rotations = _bend(rotations, last, source.rotations[stop], fade)
+    result.root[frames], result.rotations[frames], result.heading[frames] = root, rotations, heading
+    result.contacts[frames], result.features[frames] = made.contacts[frames], made.features[frames]
+
+
+def _bend(rotations: Array, made: Array, wanted: Array, fade: Array) -> Array:
+    """Rotations (T, J, 4) changed by the part ``fade`` (T,) of the turn from ``made`` to ``wanted`` (J, 4)."""
+    offset = rot.mul(wanted, rot.inv(made))
+    weights = np.broadcast_to(fade[:, None], rotations.shape[:2])
+    return rot.mul(
+        rot.slerp(rot.identity(*rotations.shape[:2]), offset[None] * np.ones_like(rotations), weights), rotations
+    )

@@ -1,0 +1,1 @@
+"""MoMask in torch: tensors in, tensors out; no sockets, no skeletons."""

@@ -1,0 +1,292 @@
+"""Sampling tokens from the masked and the residual transformer: pure functions of model, inputs and generators.
+
+Source: MoMask, CVPR 2024, sections 3.2 to 3.4 (iterative confidence re-masking, temporal inpainting); guidance after
+Ho and Salimans 2021. Nothing inside the loops waits for the device. Drawing is by inverse transform from one uniform
+number per token, which has the same distribution as multinomial drawing and as adding Gumbel noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from server.models.draws import request_uniforms
+
+if TYPE_CHECKING:
+    from server.models.masked import MaskedTransformer
+    from server.models.residual import ResidualTransformer
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+FIXED_SCORE = 1e5
+
+
+def cosine_schedule(time: Tensor) -> Tensor:
+    """Mask ratio cos(pi t / 2) of time in 0..1, any shape."""
+    return torch.cos(time * math.pi * 0.5)
+
+
+def mask_counts(lengths: Tensor, steps: int) -> Tensor:
+    """Tokens masked at each step: (steps, B) int64, max(1, round(cos(pi t / 2) * length)), from lengths (B,)."""
+    if steps < 1:
+        raise ValueError(f"{steps} sampling steps; at least 1 is needed")
+    ratio = cosine_schedule(torch.linspace(0, 1, steps)).to(lengths.device)
+    return (ratio.unsqueeze(1) * lengths).round().clamp_min(1).long()
+
+
+def padding_mask(lengths: Sequence[int], tokens: int, device: torch.device | None = None) -> Tensor:
+    """(B, tokens) bool, True beyond each length."""
+    return torch.arange(tokens, device=device) >= torch.tensor(list(lengths), device=device).unsqueeze(1)
+
+
+def kept_classes(classes: int, threshold: float) -> int:
+    """How many of ``classes`` the top-k filter keeps: ceil((1 - threshold) * classes)."""
+    if not 0 <= threshold < 1:
+        raise ValueError(f"top-k threshold is {threshold}; it must be at least 0 and less than 1")
+    return math.ceil((1 - threshold) * classes)
+
+
+def top_k_filter(logits: Tensor, threshold: float) -> Tensor:
+    """Logits (..., K) with all but the best ``kept_classes`` set to -inf."""
+    kept = kept_classes(logits.shape[-1], threshold)
+    if kept == logits.shape[-1]:
+        return logits
+    worst = logits.topk(kept, dim=-1).values[..., -1:]
+    return logits.masked_fill(logits < worst, -math.inf)
+
+
+def draw(logits: Tensor, uniforms: Tensor | None, temperature: float | Tensor) -> Tensor:
+    """Classes (B, N) int64 drawn from softmax(logits / temperature), logits (B, N, K), uniforms (B, N) in [0, 1).
+
+    Temperature is a number or one for each sample (B,); 0, or no uniforms, takes the arg max.
+    """
+    if uniforms is None or (not isinstance(temperature, Tensor) and temperature == 0):
+        return logits.argmax(-1)
+    heat = temperature.reshape(-1, 1, 1).clamp_min(1e-10) if isinstance(temperature, Tensor) else temperature
+    mass = (logits / heat).softmax(-1).cumsum(-1)
+    # Kept below the whole mass, rounding cannot carry the draw past the last class that has any.
+    whole = mass[..., -1]
+    level = torch.minimum(uniforms * whole, torch.nextafter(whole, torch.zeros_like(whole)))
+    drawn = torch.searchsorted(mass, level.unsqueeze(-1), right=True).squeeze(-1)
+    if isinstance(temperature, Tensor):
+        return torch.where(temperature.reshape(-1, 1) > 0, drawn, logits.argmax(-1))
+    return drawn
+
+
+def guide(conditional: Tensor, unconditional: Tensor, scale: float | Tensor) -> Tensor:
+    """Classifier-free guidance: unconditional + scale * (conditional - unconditional)."""
+    return unconditional + scale * (conditional - unconditional)
+
+
+def guided(
+    forward: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    cond: Tensor,
+    padding: Tensor | None,
+    guidance: float | Tensor,
+) -> Callable[[Tensor], Tensor]:
+    """A function from inputs (B, N, ...) to guided float32 logits, both passes in one batch of 2 B.
+
+    ``forward`` takes inputs, cond, padding. Guidance is a number (1 needs no second pass) or one for each sample (B,).
+    """
+    if not isinstance(guidance, Tensor) and guidance == 1:
+        return lambda inputs: forward(inputs, cond, padding).float()
+    both = torch.cat([cond, torch.zeros_like(cond)])  # (2 B, cond_dim)
+    padding_both = None if padding is None else padding.repeat(2, 1)
+    scale = guidance.reshape(-1, 1, 1) if isinstance(guidance, Tensor) else guidance
+
+    def predict(inputs: Tensor) -> Tensor:
+        conditional, unconditional = forward(torch.cat([inputs, inputs]), both, padding_both).float().chunk(2)
+        return guide(conditional, unconditional, scale)
+
+    return predict
+
+
+def generate_base(
+    model: MaskedTransformer,
+    cond: Tensor,
+    lengths: Sequence[int],
+    *,
+    steps: int = 10,
+    guidance: float | Tensor = 4.0,
+    temperature: float | Tensor = 1.0,
+    top_k_threshold: float = 0.9,
+    generators: Generators = None,
+    pad_to: int | None = None,
+) -> Tensor:
+    """Base tokens (B, N) int64 for cond (B, cond_dim) and lengths in tokens (B host integers); -1 at pads.
+
+    N is the longest length, or ``pad_to``. ``generators`` has one generator per request (or one for all); it may be
+    None only when temperature is 0, the arg max. Guidance and temperature are numbers or one per request (B,).
+    """
+    tokens = max(lengths) if pad_to is None else pad_to
+    padding = checked_padding(lengths, tokens, cond)
+    ids = torch.full_like(padding, model.pad_id, dtype=torch.int64)
+    return refill(
+        model,
+        ids,
+        ~padding,
+        cond,
+        lengths,
+        steps=steps,
+        guidance=guidance,
+        temperature=temperature,
+        top_k_threshold=top_k_threshold,
+        generators=generators,
+    )
+
+
+def edit_base(
+    model: MaskedTransformer,
+    ids: Tensor,
+    edit_mask: Tensor,
+    cond: Tensor,
+    lengths: Sequence[int],
+    *,
+    steps: int = 10,
+    guidance: float | Tensor = 4.0,
+    temperature: float | Tensor = 1.0,
+    top_k_threshold: float = 0.9,
+    generators: Generators = None,
+) -> Tensor:
+    """Temporal inpainting: ids (B, N) int64 with the places where edit_mask (B, N) bool is True generated anew.
+
+    Prefix, middle, suffix or any set of ranges are just masks; all other valid places come back as they were, pads
+    as -1. Other arguments as for ``generate_base``.
+    """
+    if ids.shape != edit_mask.shape:
+        raise ValueError(f"ids have shape {tuple(ids.shape)} but edit_mask {tuple(edit_mask.shape)}")
+    editable = edit_mask & ~checked_padding(lengths, ids.shape[1], cond)
+    return refill(
+        model,
+        torch.where(ids < 0, model.pad_id, ids),
+        editable,
+        cond,
+        lengths,
+        steps=steps,
+        guidance=guidance,
+        temperature=temperature,
+        top_k_threshold=top_k_threshold,
+        generators=generators,
+    )
+
+
+@torch.no_grad()
+def refill(
+    model: MaskedTransformer,
+    ids: Tensor,
+    editable: Tensor,
+    cond: Tensor,
+    lengths: Sequence[int],
+    *,
+    steps: int,
+    guidance: float | Tensor,
+    temperature: float | Tensor,
+    top_k_threshold: float,
+    generators: Generators,
+) -> Tensor:
+    """Fill the editable places (B, N) of ids (B, N) in ``steps`` rounds, each re-masking the least confident.
+
+    Round t masks the ``mask_counts`` lowest scores among the editable, fills all masked places, and scores them by the
+    probability (guided, neither filtered nor tempered) of what was drawn. A place once kept stays.
+    """
+    guidance, temperature = on_device(guidance, ids.device), on_device(temperature, ids.device)
+    padding = padding_mask(lengths, ids.shape[1], ids.device)
+    predict = guided(model, cond, padding if min(lengths) < ids.shape[1] else None, guidance)
+    uniforms = drawn_uniforms(generators, temperature, steps, lengths, ids)
+    counts = mask_counts(editable.sum(1), steps).unsqueeze(-1)  # (steps, B, 1)
+    ids = torch.where(editable, model.mask_id, ids)
+    scores = torch.where(editable, 0.0, FIXED_SCORE)  # (B, N)
+    for step in range(steps):
+        ranks = scores.argsort(dim=1, stable=True).argsort(dim=1)
+        masked = (ranks < counts[step]) & editable
+        ids = torch.where(masked, model.mask_id, ids)
+        logits = predict(ids)  # (B, N, K)
+        drawn = draw(top_k_filter(logits, top_k_threshold), None if uniforms is None else uniforms[step], temperature)
+        ids = torch.where(masked, drawn, ids)
+        confidence = logits.softmax(-1).gather(2, drawn.unsqueeze(-1)).squeeze(-1)
+        scores = torch.where(masked, confidence, FIXED_SCORE)
+    return torch.where(padding, -1, ids)
+
+
+@torch.no_grad()
+def generate_residual(
+    model: ResidualTransformer,
+    base: Tensor,
+    cond: Tensor,
+    lengths: Sequence[int],
+    *,
+    layers: int | None = None,
+    guidance: float | Tensor = 5.0,
+    temperature: float | Tensor = 1.0,
+    top_k_threshold: float = 0.9,
+    generators: Generators = None,
+    keep: Tensor | None = None,
+    keep_mask: Tensor | None = None,
+) -> Tensor:
+    """All layers (B, N, 1 + layers) int64 from base tokens (B, N), which come back as layer 0; -1 where there is none.
+
+    ``layers`` residual layers are made, by default all Q - 1. Where keep_mask (B, N) bool is True the residual tokens
+    are those of keep (B, N, 1 + layers or more), so that an edit leaves the rest as it was. A pad drawn at a valid
+    place is -1, the zero vector. Other arguments as for ``generate_base``.
+    """
+    layers = model.config.quantizers - 1 if layers is None else layers
+    if not 0 <= layers < model.config.quantizers:
+        raise ValueError(f"{layers} residual layers asked for; the model has {model.config.quantizers - 1}")
+    if (keep is None) != (keep_mask is None):
+        raise ValueError("keep and keep_mask belong together: give both or neither")
+    guidance, temperature = on_device(guidance, base.device), on_device(temperature, base.device)
+    padding = checked_padding(lengths, base.shape[1], cond)
+    ids = torch.where(padding | (base < 0), model.pad_id, base)
+    uniforms = drawn_uniforms(generators, temperature, layers, lengths, ids)
+    padded = padding if min(lengths) < base.shape[1] else None
+    history = torch.zeros(*base.shape, model.config.code_dim, device=base.device, dtype=model.shared.dtype)
+    chosen = [ids]
+    for layer in range(1, layers + 1):
+        history = history + model.embed(ids, layer - 1)
+        predict = guided(layer_forward(model, layer), cond, padded, guidance)
+        filtered = top_k_filter(predict(history), top_k_threshold)  # (B, N, K+1)
+        drawn = draw(filtered, None if uniforms is None else uniforms[layer - 1], temperature)
+        if keep is not None and keep_mask is not None:
+            kept = torch.where(keep[..., layer] < 0, model.pad_id, keep[..., layer])
+            drawn = torch.where(keep_mask, kept, drawn)
+        ids = torch.where(padding, model.pad_id, drawn)
+        chosen.append(ids)
+    indices = torch.stack(chosen, dim=-1)
+    return torch.where(indices == model.pad_id, -1, indices)
+
+
+def layer_forward(model: ResidualTransformer, layer: int) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """The residual model's forward at one layer, as ``guided`` wants it."""
+
+    def forward(history: Tensor, cond: Tensor, padding: Tensor | None) -> Tensor:
+        return model(history, layer, cond, padding)
+
+    return forward
+
+
+def on_device(value: float | Tensor, device: torch.device) -> float | Tensor:
+    """A number as it is; one per request (B,) as float32 on ``device``, moved before a loop rather than in it."""
+    return value.to(device=device, dtype=torch.float32) if isinstance(value, Tensor) else value
+
+
+def checked_padding(lengths: Sequence[int], tokens: int, cond: Tensor) -> Tensor:
+    """Padding (B, tokens) on cond's device; ValueError for a length outside 1..tokens or another count than cond's."""
+    if len(lengths) != len(cond):
+        raise ValueError(f"{len(lengths)} lengths for {len(cond)} condition vectors; give one each")
+    if not all(1 <= length <= tokens for length in lengths):
+        raise ValueError(f"lengths {list(lengths)} must lie between 1 and {tokens} tokens")
+    return padding_mask(lengths, tokens, cond.device)
+
+
+def drawn_uniforms(
+    generators: Generators, temperature: float | Tensor, rounds: int, lengths: Sequence[int], ids: Tensor
+) -> Tensor | None:
+    """Uniform numbers (rounds, B, N) for all rounds at once, or None for the arg max."""
+    if not isinstance(temperature, Tensor) and temperature == 0:
+        return None
+    if generators is None:
+        raise ValueError(f"temperature {temperature} needs generators; without them set it to 0, the arg max")
+    return request_uniforms(generators, rounds, lengths, ids.shape[1], ids.device)

@@ -1,0 +1,121 @@
+"""The encoder-only transformer that the masked and the residual transformer share.
+
+Source: MoMask, CVPR 2024, section 3.2; layers after Vaswani et al. 2017 (post-norm) with exact GELU. Batch first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def sinusoidal_positions(tokens: int, width: int) -> Tensor:
+    """Sine and cosine position table (tokens, width), interleaved; Vaswani et al. 2017, section 3.5."""
+    position = torch.arange(tokens, dtype=torch.float32).unsqueeze(1)
+    frequency = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10000.0) / width))
+    angles = position * frequency
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)  # (N, L)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with one fused projection; queries, keys, values are rows 0:L, L:2L, 2L:3L of it."""
+
+    def __init__(self, latent: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.qkv = nn.Linear(latent, 3 * latent)
+        self.out = nn.Linear(latent, latent)
+
+    def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
+        """x (B, S, L); attend (B, 1, 1, S) bool, True where a position may be looked at, or None for everywhere."""
+        batch, length, latent = x.shape
+        heads = self.qkv(x).view(batch, length, 3, self.heads, latent // self.heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (B, H, S, L / H)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class EncoderLayer(nn.Module):
+    """Attention, then feed-forward, each with dropout, residual sum and layer norm after it. (B, S, L) to the same."""
+
+    def __init__(self, latent: int, heads: int, ff: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = SelfAttention(latent, heads, dropout)
+        self.norm1 = nn.LayerNorm(latent)
+        self.up = nn.Linear(latent, ff)
+        self.down = nn.Linear(ff, latent)
+        self.norm2 = nn.LayerNorm(latent)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
+        x = self.norm1(x + self.dropout(self.attention(x, attend)))
+        hidden = self.dropout(F.gelu(self.up(x)))
+        return self.norm2(x + self.dropout(self.down(hidden)))
+
+
+class TokenEncoder(nn.Module):
+    """Encoder layers over motion tokens preceded by prefix tokens; only the motion tokens have positions."""
+
+    positions: Tensor
+
+    def __init__(self, latent: int, heads: int, layers: int, ff: int, dropout: float, max_tokens: int) -> None:
+        super().__init__()
+        if latent % heads or latent % 2:
+            raise ValueError(f"latent width {latent} must be even and a multiple of the {heads} heads")
+        self.register_buffer("positions", sinusoidal_positions(max_tokens, latent), persistent=False)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(EncoderLayer(latent, heads, ff, dropout) for _ in range(layers))
+
+    def forward(self, prefix: Tensor, tokens: Tensor, padding: Tensor | None) -> Tensor:
+        """Encoded tokens (B, N, L) from prefix (B, P, L), tokens (B, N, L), padding (B, N) bool with True = pad.
+
+        ValueError when there are more tokens than ``max_tokens``.
+        """
+        count, limit = tokens.shape[1], self.positions.shape[0]
+        if count > limit:
+            raise ValueError(f"{count} motion tokens; the model's limit is {limit}")
+        tokens = self.dropout(tokens + self.positions[:count])
+        x = torch.cat([prefix, tokens], dim=1)  # (B, P + N, L)
+        attend = None
+        if padding is not None:
+            attend = F.pad(~padding, (prefix.shape[1], 0), value=True)[:, None, None]  # (B, 1, 1, P + N)
+        for layer in self.layers:
+            x = layer(x, attend)
+        return x[:, prefix.shape[1] :]
+
+
+class OutputHead(nn.Module):
+    """Dense, GELU, layer norm, linear: (B, N, L) to (B, N, classes)."""
+
+    def __init__(self, latent: int, classes: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(latent, latent)
+        self.norm = nn.LayerNorm(latent, eps=1e-12)
+        self.output = nn.Linear(latent, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.norm(F.gelu(self.dense(x))))
+
+
+def init_weights(module: nn.Module) -> None:
+    """Normal of 0.02 for linear layers and embeddings, zero biases; Glorot uniform for the attention's projection."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+    if isinstance(module, SelfAttention):
+        nn.init.xavier_uniform_(module.qkv.weight)
+
+
+def drop_condition(cond: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+    """Condition vectors (B, cond_dim) with whole rows zeroed at random, for classifier-free guidance."""
+    if probability <= 0:
+        return cond
+    device = generator.device if generator else cond.device
+    keep = torch.rand(len(cond), 1, generator=generator, device=device) >= probability
+    return cond * keep.to(cond)

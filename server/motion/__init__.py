@@ -1,0 +1,1 @@
+"""Motion mathematics on skeletons and arrays; no sockets, no models."""

@@ -1,0 +1,81 @@
+"""A stretch of motion at the model's frame rate, and the request that asks an engine for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from protocol.skeleton import Skeleton
+from server.motion.rotation import Array
+
+
+@dataclass(frozen=True)
+class Motion:
+    """T frames in the world: right-handed, +Y up, metres; T-pose = identity.
+
+    ``root`` (T, 3) pelvis positions; ``rotations`` (T, 22, 4) local, xyzw; ``contacts`` (T, 4) bool in the order of
+    ``Skeleton.feet``; ``features`` (T, C) what the model made them of, and ``heading`` (T,) radians about +Y from +Z to the
+    representation's facing: with ``root`` they let a model continue the motion where it stands. Arrays share T.
+    """
+
+    root: Array
+    rotations: Array
+    contacts: np.ndarray
+    features: Array
+    heading: Array
+
+    def __len__(self) -> int:
+        return len(self.root)
+
+    def __getitem__(self, frames: slice) -> Motion:
+        return Motion(
+            self.root[frames],
+            self.rotations[frames],
+            self.contacts[frames],
+            self.features[frames],
+            self.heading[frames],
+        )
+
+
+def concatenate(parts: Sequence[Motion]) -> Motion:
+    """Join stretches end to end."""
+    return Motion(
+        np.concatenate([part.root for part in parts]),
+        np.concatenate([part.rotations for part in parts]),
+        np.concatenate([part.contacts for part in parts]),
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.heading for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class MotionRequest:
+    """One sentence to be made into motion.
+
+    ``frames`` at the model's rate, None = the model's own estimate. ``context``: the motion just before; the result starts
+    with the frame after its last one, at that place and heading. ``guidance`` and ``steps`` None = the model's default.
+    """
+
+    text: str
+    frames: int | None = None
+    seed: int = 0
+    guidance: float | None = None
+    steps: int | None = None
+    context: Motion | None = None
+
+
+class MotionEngine(Protocol):
+    """What the server needs of a model. ``generate`` blocks; it is called from one thread only."""
+
+    name: str
+    fps: float
+    skeleton: Skeleton
+    max_frames: int
+    context_frames: int
+
+    def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        """One motion for each request, in order; ``frames`` long (rounded up to whole tokens when estimated)."""
+        ...

@@ -1,0 +1,83 @@
+"""Joining two motions without a pop: the difference at the splice is added to what follows and decays.
+
+Inertialization (Bollo, *Inertialization: High-Performance Animation Transitions in Gears of War*, GDC 2018) with a
+critically damped spring instead of a quintic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from server.motion import rotation as rot
+from server.motion.motion import Motion, concatenate
+from server.motion.rotation import Array
+
+
+def inertialize(before: Motion, after: Motion, fps: float, half_life: float = 0.1) -> Motion:
+    """``after``, entered with the pose and the velocity in which ``before`` ends.
+
+    ``after[0]`` is one frame (1 / ``fps`` s) later than ``before[-1]``. Offsets of root position (metres) and local
+    rotations decay with ``half_life`` seconds: 8 % is left after three of them. Either may be empty; with one frame its
+    velocity counts as equal to the other's. Features and contacts are ``after``'s. Pure; nothing is modified.
+    """
+    if not len(before) or not len(after):
+        return after
+    time = (np.arange(len(after)) + 1.0) / fps  # (T,)
+    damping = 2.0 * np.log(2.0) / half_life
+    place = np.exp(-damping * time) * (1.0 + damping * time)  # (T,)
+    speed = np.exp(-damping * time) * time  # (T,)
+
+    root_step = after.root[1] - after.root[0] if len(after) > 1 else _last_root_step(before)  # (3,)
+    turn = _log(rot.mul(after.rotations[1], rot.inv(after.rotations[0]))) if len(after) > 1 else _last_turn(before)
+    root_offset = before.root[-1] - (after.root[0] - root_step)
+    previous = rot.mul(_exp(-turn), after.rotations[0])  # (J, 4)
+    offset = _log(rot.mul(before.rotations[-1], rot.inv(previous)))  # (J, 3)
+    root_speed, turn_speed = np.zeros_like(root_offset), np.zeros_like(offset)
+    if len(before) > 1:
+        root_speed = (_last_root_step(before) - root_step) * fps
+        turn_speed = (_last_turn(before) - turn) * fps
+
+    root = after.root + place[:, None] * root_offset + speed[:, None] * root_speed  # (T, 3)
+    decayed = place[:, None, None] * offset + speed[:, None, None] * turn_speed  # (T, J, 3)
+    return replace(after, root=root, rotations=rot.normalize(rot.mul(_exp(decayed), after.rotations)))
+
+
+def place_after(before: Motion, motion: Motion) -> Motion:
+    """``motion`` moved over the ground and turned about +Y so that it starts where, and facing as, ``before`` ends."""
+    turn = float(before.heading[-1] - motion.heading[0])
+    rotation = rot.about_y(np.array(turn))
+    ground = np.array([1.0, 0.0, 1.0])
+    root = rot.mul_vec(rotation, motion.root - motion.root[0] * ground) + before.root[-1] * ground  # (T, 3)
+    rotations = motion.rotations.copy()
+    rotations[:, 0] = rot.mul(rotation, rotations[:, 0])
+    return replace(motion, root=root, rotations=rotations, heading=motion.heading + turn)
+
+
+def hold(last: Motion, frames: int, fps: float, half_life: float = 0.1) -> Motion:
+    """``frames`` frames in which the motion that ends with ``last`` (1 frame or more) comes to rest."""
+    still = concatenate([last[len(last) - 1 :]] * frames)
+    return inertialize(last, still, fps, half_life)
+
+
+def _last_root_step(motion: Motion) -> Array:
+    return motion.root[-1] - motion.root[-2] if len(motion) > 1 else np.zeros(3)
+
+
+def _last_turn(motion: Motion) -> Array:
+    if len(motion) > 1:
+        return _log(rot.mul(motion.rotations[-1], rot.inv(motion.rotations[-2])))
+    return np.zeros((motion.rotations.shape[1], 3))
+
+
+def _log(q: Array) -> Array:
+    """Rotation vectors (…, 3), radians, of the shorter arc."""
+    q = np.where(q[..., 3:] < 0, -q, q)
+    length = np.linalg.norm(q[..., :3], axis=-1, keepdims=True)
+    return rot.normalize(q[..., :3]) * 2.0 * np.arctan2(length, q[..., 3:])
+
+
+def _exp(v: Array) -> Array:
+    """Quaternions of rotation vectors (…, 3), radians."""
+    return rot.from_axis_angle(rot.normalize(v), np.linalg.norm(v, axis=-1))

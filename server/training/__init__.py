@@ -1,0 +1,1 @@
+"""Preparing data and training the models."""

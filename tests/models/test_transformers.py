@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_models import MASKED, RESIDUAL, conditions, masked_model, residual_model
+
+from server.models.masked import MaskedTransformer, corrupt, masked_loss, token_loss, training_mask
+from server.models.residual import ResidualConfig, ResidualTransformer, drawn_layers, residual_loss
+from server.models.sampling import padding_mask
+
+
+def test_padding_is_invisible() -> None:
+    model, cond = masked_model(), conditions(2)
+    ids = torch.randint(12, (2, 9), generator=torch.Generator().manual_seed(0))
+    padding = padding_mask([9, 5], 9)
+    logits = model(ids, cond, padding)
+    alone = model(ids[1:, :5], cond[1:])
+    torch.testing.assert_close(logits[1:, :5], alone)
+    other = torch.where(padding, 3, ids)
+    torch.testing.assert_close(model(other, cond, padding)[~padding], logits[~padding])
+
+
+def test_condition_and_position_matter() -> None:
+    model, cond = masked_model(), conditions(2)
+    ids = torch.full((2, 6), model.mask_id)
+    logits = model(ids, cond)
+    assert not torch.allclose(logits[0], logits[1])
+    assert not torch.allclose(logits[0, 0], logits[0, 1])
+
+
+def test_too_many_tokens_are_refused() -> None:
+    with pytest.raises(ValueError, match="21 motion tokens; the model's limit is 20"):
+        masked_model()(torch.zeros(1, 21, dtype=torch.int64), conditions(1))
+    with pytest.raises(ValueError, match="latent width 15"):
+        MaskedTransformer(replace(MASKED, latent=15))
+    with pytest.raises(ValueError, match="at least 2"):
+        ResidualConfig(quantizers=1)
+
+
+def test_training_mask_covers_the_drawn_ratio_and_no_pads() -> None:
+    padding = padding_mask([10, 4], 10)
+    order = torch.rand(2, 10, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(training_mask(padding, torch.zeros(2), order), ~padding)
+    half = training_mask(padding, torch.full((2,), 2 / 3), order)
+    assert half.sum(1)[0] == 5
+    assert not (half & padding).any()
+    assert training_mask(padding[:1], torch.ones(1), order[:1]).sum() == 1
+
+
+def test_corruption_shares() -> None:
+    ids = torch.full((100, 100), 7)
+    targets = torch.zeros_like(ids, dtype=torch.bool)
+    targets[:, :50] = True
+    inputs = corrupt(ids, targets, 1000, 1000, torch.Generator().manual_seed(0))
+    assert torch.equal(inputs[~targets], ids[~targets])
+    changed = inputs[targets]
+    masked = (changed == 1000).float().mean()
+    kept = (changed == 7).float().mean()
+    assert masked == pytest.approx(0.9 * 0.88, abs=0.03)
+    assert kept == pytest.approx(0.9 * 0.12, abs=0.03)
+
+
+def test_token_loss_looks_at_targets_only() -> None:
+    logits = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
+    labels = logits.argmax(-1)
+    targets = torch.tensor([[True, True, False, False]] * 2)
+    wrong_elsewhere = torch.where(targets, labels, (labels + 1) % 5)
+    assert token_loss(logits, wrong_elsewhere, targets).accuracy == 1
+    assert token_loss(logits, (labels + 1) % 5, targets).accuracy == 0
+    assert token_loss(logits, labels, torch.zeros_like(targets)).loss == 0
+
+
+def test_masked_training_learns_and_repeats() -> None:
+    def run() -> list[float]:
+        torch.manual_seed(0)
+        model = MaskedTransformer(replace(MASKED, dropout=0.0, latent=32))
+        optimiser = torch.optim.Adam(model.parameters(), 5e-3)
+        generator = torch.Generator().manual_seed(0)
+        cond = conditions(8)
+        ids = torch.arange(8).unsqueeze(1).expand(8, 10) + torch.arange(10) % 3
+        losses = []
+        for _ in range(60):
+            loss = masked_loss(model, ids, cond, padding_mask([10] * 8, 10), generator).loss
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        return losses
+
+    losses = run()
+    assert sum(losses[-10:]) < 0.75 * sum(losses[:10])
+    assert run() == losses
+
+
+def test_pads_in_training_may_hold_anything() -> None:
+    model, cond = masked_model(), conditions(2)
+    padding = padding_mask([6, 3], 6)
+    ids = torch.randint(12, (2, 6), generator=torch.Generator().manual_seed(0))
+    losses = [
+        masked_loss(model, torch.where(padding, pad, ids), cond, padding, torch.Generator().manual_seed(1)).loss
+        for pad in (-1, 5)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_condition_drop_is_seeded_and_complete() -> None:
+    config = replace(MASKED, cond_drop=1.0)
+    torch.manual_seed(0)
+    model = MaskedTransformer(config).eval()
+    ids, padding = torch.zeros(3, 5, dtype=torch.int64), padding_mask([5] * 3, 5)
+    losses = [masked_loss(model, ids, conditions(3, s), padding, torch.Generator().manual_seed(0)).loss for s in (1, 2)]
+    assert losses[0] == losses[1]
+
+
+def test_residual_history_sums_the_layers_before() -> None:
+    model = residual_model()
+    indices = torch.randint(12, (2, 4, 3), generator=torch.Generator().manual_seed(0))
+    history = model.history(indices, torch.tensor([1, 2]))
+    torch.testing.assert_close(history[0], model.embed(indices[0, :, 0], 0))
+    torch.testing.assert_close(history[1], model.embed(indices[1, :, 0], 0) + model.embed(indices[1, :, 1], 1))
+
+
+def test_residual_tables_share_their_middle() -> None:
+    model = residual_model()
+    assert torch.equal(model.embedding_tables()[1:], model.output_tables()[:-1])
+    assert model.output_tables().shape == (2, 13, 8)
+
+
+def test_two_quantisers_are_enough() -> None:
+    model = ResidualTransformer(replace(RESIDUAL, quantizers=2)).eval()
+    indices = torch.zeros(1, 4, 2, dtype=torch.int64)
+    loss = residual_loss(model, indices, conditions(1), padding_mask([4], 4), torch.Generator().manual_seed(0))
+    assert loss.loss > 0
+
+
+def test_residual_layers_are_drawn_from_all_and_low_ones_more_often() -> None:
+    layers = drawn_layers(torch.rand(4000, generator=torch.Generator().manual_seed(0)), 6)
+    counts = layers.bincount(minlength=6)
+    assert counts[0] == 0
+    assert (counts[1:] > 0).all()
+    assert counts[1] > counts[5]
+
+
+def test_residual_training_learns() -> None:
+    torch.manual_seed(0)
+    model = ResidualTransformer(replace(RESIDUAL, dropout=0.0, latent=32))
+    optimiser = torch.optim.Adam(model.parameters(), 5e-3)
+    generator = torch.Generator().manual_seed(0)
+    cond = conditions(8)
+    base = torch.randint(12, (8, 10), generator=generator)
+    indices = torch.stack([base, (base + 3) % 12, (base + 5) % 12], dim=-1)
+    losses = []
+    for _ in range(60):
+        loss = residual_loss(model, indices, cond, padding_mask([10] * 8, 10), generator).loss
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])

@@ -1,0 +1,115 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic import positions_of
+
+from server.motion import rotation as rot
+from server.motion.features import (
+    HUMANML3D,
+    KIT,
+    FeatureError,
+    extract,
+    inverse_kinematics,
+    localize,
+    offsets_from_frame,
+    recover_positions,
+    recover_positions_from_rotations,
+    recover_root,
+    uniform_skeleton,
+)
+
+GOLDEN = Path(__file__).parents[2] / ".." / "shared" / "golden" / "features"
+FILES = ["bandai_dance", "bandai_walk_turn", "humanml3d_012314", "momask_000612", "kit_layout_walk_turn"]
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden arrays (shared/golden) are not here")
+@pytest.mark.parametrize("name", FILES)
+def test_equals_the_original(name):
+    golden = np.load(GOLDEN / f"{name}.npz", allow_pickle=False)
+    layout = KIT if name.startswith("kit") else HUMANML3D
+    metres = 2e-5 * (1000 if layout is KIT else 1)  # KIT counts in millimetres
+    offsets = golden["target_offsets"].astype(np.float64)
+
+    np.testing.assert_array_equal(layout.raw_offsets, golden["raw_offsets"])
+    uniform = uniform_skeleton(golden["joints_raw"].astype(np.float64), offsets, layout)
+    np.testing.assert_allclose(uniform, golden["uniform"], atol=metres)
+
+    got = extract(golden["uniform"], layout, continuous=False)
+    np.testing.assert_allclose(got.positions, golden["global_positions"], atol=metres)
+    np.testing.assert_allclose(localize(got.positions, got.root_to_z), golden["local_positions"], atol=metres)
+    for part in ("root_velocity", "root_height", "local_positions", "velocities"):
+        columns = getattr(layout, part)
+        np.testing.assert_allclose(got.features[:, columns], golden["features"][:, columns], atol=metres, err_msg=part)
+    for part in ("yaw_velocity", "rotations"):
+        columns = getattr(layout, part)
+        np.testing.assert_allclose(got.features[:, columns], golden["features"][:, columns], atol=1e-4, err_msg=part)
+    np.testing.assert_array_equal(got.features[:, layout.contacts], golden["features"][:, layout.contacts])
+    quaternions = inverse_kinematics(got.positions, got.root_to_z, layout)[..., [3, 0, 1, 2]]
+    np.testing.assert_allclose(quaternions, golden["quat_smooth"], atol=1e-4)
+
+    root_to_z, root = recover_root(golden["features"].astype(np.float64), layout)
+    np.testing.assert_allclose(root_to_z[:, [3, 0, 1, 2]], golden["recovered_root_quat"], atol=1e-5)
+    np.testing.assert_allclose(root, golden["recovered_root_pos"], atol=metres)
+    np.testing.assert_allclose(recover_positions(golden["features"], layout), golden["recovered_ric"], atol=metres)
+    recovered = recover_positions_from_rotations(golden["features"], offsets, layout)
+    np.testing.assert_allclose(recovered, golden["recovered_rot"], atol=metres)
+
+
+@pytest.mark.parametrize("heading", np.radians([0, 45, 90, 135, 180, 225, 270, 315]))
+@pytest.mark.parametrize("turn", [0.0, 4 * np.pi, -3.0])
+def test_positions_come_back_at_every_heading(heading, turn):
+    extracted = extract(positions_of(heading=heading, turn=turn), HUMANML3D)
+    np.testing.assert_allclose(recover_positions(extracted.features, HUMANML3D), extracted.positions[:-1], atol=1e-9)
+
+
+def test_the_rotations_in_the_vector_give_the_same_positions():
+    positions = positions_of(turn=1.0)
+    offsets = offsets_from_frame(positions[0], HUMANML3D)
+    uniform = uniform_skeleton(positions, offsets, HUMANML3D)
+    extracted = extract(uniform, HUMANML3D)
+    recovered = recover_positions_from_rotations(extracted.features, offsets, HUMANML3D)
+    np.testing.assert_allclose(recovered, extracted.positions[:-1], atol=1e-9)
+
+
+def test_the_originals_flaw_at_180_degrees_is_only_there_when_asked_for():
+    positions = positions_of(turn=2 * np.pi)
+    error = {}
+    for continuous in (True, False):
+        extracted = extract(positions, HUMANML3D, continuous=continuous)
+        error[continuous] = np.abs(recover_positions(extracted.features, HUMANML3D) - extracted.positions[:-1]).max()
+    assert error[True] < 1e-9
+    assert error[False] > 0.05
+
+
+def test_features_do_not_depend_on_place_or_heading():
+    one = extract(positions_of(heading=0.0), HUMANML3D).features
+    other = extract(positions_of(heading=2.0) + np.array([3.0, 0.0, -7.0]), HUMANML3D).features
+    np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+def test_turning_left_has_a_negative_yaw_channel_and_the_root_turns_back_to_z():
+    extracted = extract(positions_of(turn=1.5), HUMANML3D)
+    assert extracted.features[:, 0].sum() * 2 == pytest.approx(-1.5, abs=0.2)
+    assert rot.mul_vec(rot.inv(extracted.root_to_z[-1]), np.array([0.0, 0.0, 1.0]))[0] > 0.8
+
+
+def test_contacts_follow_the_threshold():
+    positions = positions_of()
+    loose = extract(positions, HUMANML3D).features[:, HUMANML3D.contacts]
+    tight = extract(positions, replace(HUMANML3D, contact_threshold=1e-5)).features[:, HUMANML3D.contacts]
+    assert tight.sum() < loose.sum()
+    assert extract(np.repeat(positions[:1], 5, 0), HUMANML3D).features[:, HUMANML3D.contacts].all()
+
+
+@pytest.mark.parametrize("shape", [(1, 22, 3), (10, 21, 3), (10, 22, 2)])
+def test_a_wrong_shape_is_named(shape):
+    with pytest.raises(FeatureError, match="expected"):
+        extract(np.zeros(shape), HUMANML3D)
+
+
+def test_channel_counts():
+    assert (HUMANML3D.channels, KIT.channels) == (263, 251)
+    assert HUMANML3D.contacts.stop == 263
+    assert KIT.contacts.stop == 251

@@ -1,0 +1,145 @@
+"""The model thread: batches, cancellation, failures, room, and its end. Events instead of sleeps; waits are bounded."""
+
+import queue
+import threading
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine, walk
+
+from server.batcher import Batcher, BusyError, GenerationError
+from server.motion.motion import Motion, MotionRequest
+
+WAIT = 10.0
+
+
+class Inbox:
+    """Collects results by key."""
+
+    def __init__(self) -> None:
+        self._results: queue.Queue = queue.Queue()
+
+    def into(self, name: str):
+        return lambda result: self._results.put((name, result))
+
+    def take(self, count: int) -> dict[str, object]:
+        return dict(self._results.get(timeout=WAIT) for _ in range(count))
+
+    @property
+    def empty(self) -> bool:
+        return self._results.empty()
+
+
+@pytest.fixture
+def gate():
+    return threading.Event()
+
+
+@pytest.fixture
+def held(gate):
+    """A batcher whose engine waits at the gate, with the first request inside it."""
+    engine = FakeEngine(gate)
+    batcher = Batcher(engine, max_batch=4, window_seconds=0.0, capacity=6)
+    batcher.start()
+    batcher.submit(("first", 1), MotionRequest("first"), lambda result: None)
+    assert engine.entered.wait(WAIT)
+    yield batcher, engine
+    gate.set()
+    assert batcher.stop(WAIT)
+
+
+def test_what_waits_meets_in_one_batch_and_each_gets_its_own(held, gate):
+    batcher, engine = held
+    inbox = Inbox()
+    for name in "abc":
+        batcher.submit((name, 1), MotionRequest(name, frames=8), inbox.into(name))
+    gate.set()
+    results = inbox.take(3)
+    assert [request.text for request in engine.calls[1]] == ["a", "b", "c"]
+    for name, motion in results.items():
+        assert isinstance(motion, Motion)
+        np.testing.assert_array_equal(motion.rotations, walk(name, 8).rotations)
+
+
+def test_no_batch_is_larger_than_allowed(held, gate):
+    batcher, engine = held
+    inbox = Inbox()
+    for name in "abcdef":
+        batcher.submit((name, 1), MotionRequest(name), inbox.into(name))
+    gate.set()
+    inbox.take(6)
+    assert [len(call) for call in engine.calls] == [1, 4, 2]
+
+
+def test_a_full_queue_refuses(held):
+    batcher, _ = held
+    for number in range(6):
+        batcher.submit(("a", number), MotionRequest("a"), lambda result: None)
+    with pytest.raises(BusyError, match="6 requests wait"):
+        batcher.submit(("b", 1), MotionRequest("b"), lambda result: None)
+
+
+def test_cancelled_requests_leave_the_queue_and_late_results_are_dropped(gate):
+    engine, inbox = FakeEngine(gate), Inbox()
+    batcher = Batcher(engine, max_batch=4, window_seconds=0.0, capacity=6)
+    batcher.start()
+    batcher.submit(("gone", 1), MotionRequest("running"), inbox.into("running"))
+    assert engine.entered.wait(WAIT)
+    batcher.submit(("gone", 2), MotionRequest("waiting"), inbox.into("waiting"))
+    batcher.submit(("here", 1), MotionRequest("single"), inbox.into("single"))
+    batcher.submit(("here", 2), MotionRequest("wanted"), inbox.into("wanted"))
+    batcher.cancel_owner("gone")
+    batcher.cancel(("here", 1))
+    gate.set()
+    assert set(inbox.take(1)) == {"wanted"}
+    assert batcher.stop(WAIT)
+    assert inbox.empty
+    assert [[request.text for request in call] for call in engine.calls] == [["running"], ["wanted"]]
+
+
+def test_an_exception_fails_its_batch_only_and_the_thread_goes_on(held, gate):
+    batcher, _ = held
+    inbox = Inbox()
+    batcher.submit(("a", 1), MotionRequest("fail"), inbox.into("fail"))
+    batcher.submit(("b", 1), MotionRequest("mate"), inbox.into("mate"))
+    gate.set()
+    assert all(isinstance(result, RuntimeError) for result in inbox.take(2).values())
+    batcher.submit(("b", 2), MotionRequest("good"), inbox.into("good"))
+    assert isinstance(inbox.take(1)["good"], Motion)
+
+
+def test_a_motion_with_nan_or_a_wrong_shape_is_a_failure(gate):
+    class Broken(FakeEngine):
+        def make(self, request):
+            motion = super().make(request)
+            if request.text == "nan":
+                motion.root[3] = np.nan
+            return (
+                motion
+                if request.text == "nan"
+                else motion.__class__(
+                    motion.root, motion.rotations[:, :5], motion.contacts, motion.features, motion.heading
+                )
+            )
+
+    inbox = Inbox()
+    batcher = Batcher(Broken(), max_batch=4, window_seconds=0.0, capacity=6)
+    batcher.start()
+    for name in ("nan", "shape"):
+        batcher.submit((name, 1), MotionRequest(name), inbox.into(name))
+    results = inbox.take(2)
+    assert all(isinstance(result, GenerationError) for result in results.values())
+    assert batcher.stop(WAIT)
+
+
+def test_stop_is_bounded_when_the_engine_hangs(gate):
+    engine = FakeEngine(gate)
+    batcher = Batcher(engine, max_batch=4, window_seconds=0.0, capacity=6)
+    batcher.start()
+    batcher.submit(("a", 1), MotionRequest("a"), lambda result: None)
+    assert engine.entered.wait(WAIT)
+    assert not batcher.stop(0.01)
+    with pytest.raises(BusyError, match="shutting down"):
+        batcher.submit(("a", 2), MotionRequest("a"), lambda result: None)
+    gate.set()
+    assert batcher.stop(WAIT)

@@ -1,0 +1,107 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny_bundle import write_tiny_bundle
+
+from server.engine import Engine, load_engine
+from server.models.checkpoint import CheckpointError
+from server.motion import kinematics
+from server.motion import rotation as rot
+from server.motion.motion import Motion, MotionRequest
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory) -> Engine:
+    return load_engine(write_tiny_bundle(tmp_path_factory.mktemp("bundle")), "cpu")
+
+
+def degrees(a, b):
+    return np.degrees(rot.angle_between(a, b))
+
+
+def test_asked_and_estimated_lengths(engine: Engine):
+    motions = engine.generate(
+        [MotionRequest("a person walks", frames=n) for n in (1, 37, 196, 500)] + [MotionRequest("a person bows")]
+    )
+    assert [len(m) for m in motions[:4]] == [1, 37, 196, 196]
+    assert 20 <= len(motions[4]) <= 196
+    for motion in motions:
+        assert np.isfinite(motion.root).all()
+        np.testing.assert_allclose(np.linalg.norm(motion.rotations, axis=-1), 1.0, atol=1e-6)
+        np.testing.assert_allclose(motion.root[0, [0, 2]], 0.0, atol=1e-9)
+        assert motion.contacts.shape == (len(motion), 4)
+
+
+def test_the_same_seed_gives_the_same_motion_whatever_else_is_in_the_batch(engine: Engine):
+    alone = engine.generate([MotionRequest("a person waves", frames=60, seed=5)])[0]
+    others = [MotionRequest("a person walks", frames=n, seed=n) for n in (20, 120)]
+    together = engine.generate([others[0], MotionRequest("a person waves", frames=60, seed=5), others[1]])[1]
+    np.testing.assert_allclose(together.root, alone.root, atol=1e-4)
+    assert degrees(together.rotations, alone.rotations).max() < 0.1
+    different = engine.generate([MotionRequest("a person waves", frames=60, seed=6)])[0]
+    assert degrees(different.rotations, alone.rotations).max() > 1.0
+
+
+def turned(motion: Motion, angle: float, shift) -> Motion:
+    turn = rot.about_y(np.array(angle))
+    rotations = motion.rotations.copy()
+    rotations[:, 0] = rot.mul(turn, rotations[:, 0])
+    root = rot.mul_vec(turn, motion.root) + np.asarray(shift)
+    return Motion(root, rotations, motion.contacts, motion.features, motion.heading + angle)
+
+
+@pytest.mark.parametrize("angle", np.radians([0, 100, 190, 280]))
+def test_a_continuation_starts_where_the_context_stands(engine: Engine, angle):
+    before = engine.generate([MotionRequest("a person walks", frames=64, seed=1)])[0]
+    plain = engine.generate([MotionRequest("a person waves", frames=40, seed=2, context=before)])[0]
+    moved = engine.generate(
+        [MotionRequest("a person waves", frames=40, seed=2, context=turned(before, angle, [3, 0, -2]))]
+    )[0]
+    expected = turned(plain, angle, [3, 0, -2])
+    np.testing.assert_allclose(moved.root, expected.root, atol=1e-6)
+    assert degrees(moved.rotations, expected.rotations).max() < 1e-3
+    assert len(plain) == 40
+
+
+def test_frames_outside_an_edit_stay_bit_identical_and_the_seams_are_small(engine: Engine):
+    source = engine.generate([MotionRequest("a person walks", frames=100, seed=3)])[0]
+    source = turned(source, 2.0, [1, 0, 1])
+    edited = engine.edit(source, [(30, 61), (90, 100)], "a person bows", seed=4)
+    inside = np.zeros(100, dtype=bool)
+    inside[30:61] = inside[90:] = True
+    for name in ("root", "rotations", "contacts", "features", "heading"):
+        np.testing.assert_array_equal(getattr(edited, name)[~inside], getattr(source, name)[~inside])
+    assert degrees(edited.rotations[inside], source.rotations[inside]).max() > 1.0
+    steps = np.linalg.norm(np.diff(edited.root, axis=0), axis=-1)
+    inner = [k for k in range(99) if k not in (29, 60, 89)]
+    assert steps[[29, 60, 89]].max() < 3 * steps[inner].max() + 0.02
+
+
+@pytest.mark.parametrize("bad", [(-1, 5), (5, 5), (90, 101)])
+def test_a_range_outside_the_clip_is_named(engine: Engine, bad):
+    source = engine.generate([MotionRequest("a person walks", frames=100)])[0]
+    with pytest.raises(ValueError, match="not within the clip's 100 frames"):
+        engine.edit(source, [bad], "a person bows")
+
+
+def test_poses_from_outside_have_the_features_and_heading_of_the_model(engine: Engine):
+    source = turned(engine.generate([MotionRequest("a person walks", frames=80, seed=3)])[0], 1.0, [2, 0, 0])
+    again = engine.motion_from_pose(source.root, source.rotations)
+    assert again.features.shape == source.features.shape
+    joints = kinematics.positions(source.rotations, source.root, engine.skeleton)
+    from server.motion.features import recover_positions
+
+    shape = recover_positions(again.features, engine.layout)
+    turn = rot.about_y(np.array(again.heading[0]))
+    back = rot.mul_vec(turn, shape) * [1, 0, 1]
+    flat = joints * [1, 0, 1]
+    np.testing.assert_allclose(back - back[:1, :1], flat - flat[:1, :1], atol=1e-3)
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"config\.json is missing"):
+        load_engine(tmp_path)

@@ -1,0 +1,373 @@
+"""One character's timeline, with a clock that the test moves and a model that answers when the test says so."""
+
+import itertools
+
+import numpy as np
+import pytest
+from fake_engine import BENT_JOINT, FakeEngine, bend
+
+from protocol.messages import PromptStatus
+from server.motion import rotation as rot
+from server.timeline import CharacterTimeline, Entry, Latency, TimelineSettings
+
+RATE = 30.0
+SETTINGS = TimelineSettings(
+    fps=20.0,
+    frame_rate=RATE,
+    lead=0.25,
+    max_ahead=2.0,
+    horizon=3.0,
+    half_life=0.1,
+    idle_text="idle",
+    idle_frames=120,
+    context_frames=20,
+    max_frames=196,
+)
+
+
+class Player:
+    """A client and a model around a timeline; ``frames`` is what a client holds: the newest for each index."""
+
+    def __init__(self, settings: TimelineSettings = SETTINGS) -> None:
+        seeds = itertools.count(1000)
+        self.timeline = CharacterTimeline("main", settings, Latency(0.1), lambda: next(seeds))
+        self.engine = FakeEngine()
+        self.now = 50.0
+        self.answering = True
+        self.failing = False
+        self.frames: dict[int, tuple[str | None, np.ndarray, np.ndarray]] = {}
+        self.statuses: list[PromptStatus] = []
+        self.runs = []
+
+    def prompt(self, prompt_id: str, text: str = "walk", seconds: float = 2.0, on_end="idle", replace=True) -> None:
+        entry = Entry(prompt_id, text, 7, round(seconds * 20))
+        self.timeline.play([entry], on_end, replace=replace)
+        self.step(0.0)
+
+    def step(self, seconds: float) -> None:
+        self.now += seconds
+        request = self.timeline.plan(self.now)
+        if request is not None:
+            self.engine.calls.append([request])
+        if self.timeline.pending is not None and self.answering:
+            if self.failing:
+                self.timeline.deliver(RuntimeError("broken"), self.now)
+            else:
+                self.timeline.deliver(self.engine.make(self.timeline.pending.request), self.now)
+        self.statuses += self.timeline.take_statuses()
+        for run in self.timeline.due(self.now):
+            self.runs.append(run)
+            for at in range(len(run.poses)):
+                self.frames[run.first + at] = (run.prompt, run.poses.root[at], run.poses.rotations[at])
+        self.statuses += self.timeline.take_statuses()
+
+    def play(self, seconds: float, step: float = 1 / 30) -> None:
+        for _ in range(round(seconds / step)):
+            self.step(step)
+
+    def of(self, prompt_id: str | None) -> list[int]:
+        return sorted(index for index, (owner, _, _) in self.frames.items() if owner == prompt_id)
+
+    def status(self, prompt_id: str) -> list[str]:
+        return [status.status for status in self.statuses if status.id == prompt_id]
+
+    def elbow(self, index: int) -> float:
+        return float(rot.angle_between(self.frames[index][2][BENT_JOINT].astype(float), rot.identity()))
+
+    def root(self) -> np.ndarray:
+        return np.array([self.frames[index][1] for index in sorted(self.frames)])
+
+
+def test_first_frames_come_at_once_and_a_lead_ahead():
+    player = Player()
+    player.prompt("a")
+    assert sorted(player.frames) == list(range(8))  # 0.25 s at 30 per second, and frame 0
+    player.play(0.5)
+    assert max(player.frames) == 15 + 7
+
+
+def test_nothing_is_sent_before_the_first_motion():
+    player = Player()
+    player.answering = False
+    player.prompt("a")
+    player.play(2.0)
+    assert not player.frames
+    assert player.status("a") == ["accepted"]
+
+
+def test_frames_are_contiguous_and_idle_follows():
+    player = Player()
+    player.prompt("a", seconds=2.0)
+    player.play(12.0)
+    assert sorted(player.frames) == list(range(max(player.frames) + 1))
+    assert player.status("a") == ["accepted", "started", "finished"]
+    assert abs(len(player.of("a")) - 60) <= 1
+    assert player.frames[max(player.frames)][0] is None
+    assert any(call[0].text == "idle" for call in player.engine.calls)
+    steps = np.linalg.norm(np.diff(player.root(), axis=0), axis=-1)
+    assert steps.max() < 1.2 / RATE  # 1 m/s and never a jump
+
+
+def test_replace_takes_effect_at_once_and_overwrites():
+    player = Player()
+    player.prompt("a", "walk", seconds=9.8)
+    player.play(1.0)
+    sent = max(player.frames)
+    player.prompt("b", "wave", seconds=4.0)
+    first = player.of("b")[0]
+    assert 30 + 2 <= first <= sent + 1
+    overwritten = [run for run in player.runs if run.first == first]
+    assert overwritten
+    assert overwritten[-1].prompt == "b"
+    assert set(range(first, sent + 1)) <= set(player.of("b"))
+    player.play(1.5)
+    assert player.status("a") == ["accepted", "started", "cancelled"]
+    assert player.elbow(first + 30) == pytest.approx(bend("wave"), abs=0.01)
+    assert player.elbow(first - 2) == pytest.approx(bend("walk"), abs=0.01)
+    elbows = [player.elbow(index) for index in sorted(player.frames)]
+    assert np.abs(np.diff(elbows)).max() < 0.5 * abs(bend("wave") - bend("walk"))
+
+
+def test_the_old_motion_goes_on_while_the_model_works():
+    player = Player()
+    player.prompt("a", "walk", seconds=9.8)
+    player.play(1.0)
+    player.answering = False
+    player.prompt("b", "wave")
+    player.play(1.0)
+    assert player.of("b") == []
+    assert player.elbow(max(player.frames)) == pytest.approx(bend("walk"), abs=0.01)
+    steps = np.diff(player.root()[:, 2])
+    assert steps.min() > 0.8 / RATE
+    player.answering = True
+    player.play(1.0)
+    assert player.status("b") == ["accepted", "started"]
+    root = player.root()
+    assert np.linalg.norm(np.diff(root, axis=0), axis=-1).max() < 1.3 / RATE
+
+
+def test_queue_waits_its_turn():
+    player = Player()
+    player.prompt("a", "walk", seconds=4.0)
+    player.play(0.5)
+    player.prompt("b", "wave", seconds=2.0, replace=False)
+    player.play(8.0)
+    assert player.status("a") == ["accepted", "started", "finished"]
+    assert player.status("b") == ["accepted", "started", "finished"]
+    assert player.of("b")[0] == player.of("a")[-1] + 1
+    assert len(player.of("a")) == pytest.approx(120, abs=1)
+    order = [(status.id, status.status) for status in player.statuses if status.status != "accepted"]
+    assert order.index(("a", "finished")) < order.index(("b", "finished"))
+
+
+def test_queue_over_planned_idle_starts_where_the_prompt_ends():
+    player = Player()
+    player.prompt("a", "walk", seconds=2.0)
+    player.play(0.5)
+    assert any(call[0].text == "idle" for call in player.engine.calls)
+    player.prompt("b", "wave", replace=False)
+    player.play(3.0)
+    assert player.of("b")[0] == player.of("a")[-1] + 1
+    assert [index for index in player.of(None) if index < player.of("b")[0]] == []
+
+
+def test_queue_while_idle_starts_soon():
+    player = Player()
+    player.prompt("a", seconds=1.0)
+    player.play(3.0)
+    shown = 90
+    player.prompt("b", "wave", replace=False)
+    player.play(1.0)
+    assert shown < player.of("b")[0] <= shown + 10
+
+
+def test_repeat_goes_on_under_the_same_id_until_something_is_queued():
+    player = Player()
+    player.prompt("a", "walk", seconds=2.0, on_end="repeat")
+    player.play(7.0)
+    assert player.of(None) == []
+    assert player.status("a") == ["accepted", "started"]
+    player.prompt("b", "wave", replace=False)
+    player.play(6.0)
+    assert player.status("a") == ["accepted", "started", "finished"]
+    assert player.status("b")[:2] == ["accepted", "started"]
+    assert player.of("b")[0] == player.of("a")[-1] + 1
+    seeds = [call[0].seed for call in player.engine.calls if call[0].text == "walk"]
+    assert len(set(seeds)) == len(seeds) >= 3
+
+
+def test_hold_keeps_the_last_pose_and_asks_nothing():
+    player = Player()
+    player.prompt("a", "walk", seconds=2.0, on_end="hold")
+    player.play(6.0)
+    assert len(player.engine.calls) == 1
+    assert player.status("a") == ["accepted", "started", "finished"]
+    last = max(player.frames)
+    assert player.frames[last][0] is None
+    np.testing.assert_allclose(player.frames[last][1], player.frames[last - 30][1], atol=1e-4)
+    assert player.elbow(last) == pytest.approx(bend("walk"), abs=1e-3)
+
+
+def test_a_prompt_longer_than_the_model_can_continue_is_made_in_parts():
+    player = Player()
+    player.prompt("a", seconds=1.0)
+    player.play(0.5)
+    player.prompt("b", "wave", seconds=9.8)
+    player.play(12.0)
+    assert len(player.of("b")) == pytest.approx(9.8 * RATE, abs=2)
+    assert player.status("b") == ["accepted", "started", "finished"]
+    started = next(status for status in player.statuses if status.id == "b" and status.status == "started")
+    assert started.seconds == pytest.approx(9.8)
+    limit = SETTINGS.max_frames - SETTINGS.context_frames
+    assert all(call[0].frames <= limit for call in player.engine.calls if call[0].context is not None)
+
+
+def test_failure_of_the_first_prompt_leads_to_idle():
+    player = Player()
+    player.failing = True
+    player.prompt("a")
+    assert player.status("a") == ["accepted", "failed"]
+    assert "broken" in str(player.statuses[-1].reason)
+    player.failing = False
+    player.play(1.0)
+    assert player.of(None)
+
+
+def test_failure_later_leaves_the_stream_going():
+    player = Player()
+    player.prompt("a", seconds=2.0)
+    player.play(0.5)
+    player.failing = True
+    player.prompt("b", "wave", on_end="repeat")
+    player.play(6.0)
+    assert player.status("b") == ["accepted", "failed"]
+    assert sorted(player.frames) == list(range(max(player.frames) + 1))
+    assert max(player.frames) == pytest.approx(6.5 * RATE + 7, abs=1)
+    asked = [call[0].text for call in player.engine.calls]
+    assert 2 <= asked.count("idle") <= 5  # a broken model is not asked in a tight loop
+
+
+def test_stop_and_remove_cancel():
+    player = Player()
+    player.prompt("a", "walk", seconds=9.0)
+    player.prompt("b", "wave", replace=False)
+    player.play(0.5)
+    player.timeline.stop()
+    player.play(1.0)
+    assert player.status("a") == ["accepted", "started", "cancelled"]
+    assert player.status("b") == ["accepted", "cancelled"]
+    assert player.of(None)
+    assert player.of(None)[0] < 30
+    player.timeline.remove()
+    player.play(0.0)
+    assert player.timeline.pending is None
+
+
+def test_pause_stands_still_and_resume_goes_on():
+    player = Player()
+    player.prompt("a", seconds=9.0)
+    player.play(1.0)
+    sent = max(player.frames)
+    player.timeline.pause(player.now)
+    player.play(5.0)
+    assert max(player.frames) == sent
+    player.timeline.resume(player.now)
+    player.play(1.0)
+    assert max(player.frames) == sent + 30
+    assert sorted(player.frames) == list(range(sent + 31))
+
+
+def test_a_playhead_that_stands_still_bounds_what_is_sent():
+    player = Player()
+    player.prompt("a", seconds=9.0)
+    assert player.timeline.report(3, player.now)
+    player.play(9.0)
+    assert max(player.frames) == 3 + 60
+    assert not player.timeline.report(1000, player.now)
+
+
+def test_playheads_lead_the_clock():
+    player = Player()
+    player.prompt("a", seconds=9.0)
+    for shown in range(0, 60, 3):  # a client at half speed
+        player.timeline.report(shown, player.now)
+        player.step(0.2)
+    assert max(player.frames) == pytest.approx(57 + 6 + 7, abs=1)
+
+
+def test_a_client_that_was_away_loses_frames_and_gets_the_newest():
+    player = Player()
+    player.prompt("a", seconds=9.0)
+    player.play(1.0)
+    player.step(3.0)
+    assert player.timeline.dropped == pytest.approx(90 - 8, abs=2)
+    assert player.runs[-1].first == pytest.approx(121, abs=1)
+    assert len(player.runs[-1].poses) <= 9
+
+
+def test_root_motion_off_freezes_the_ground_and_on_goes_on_from_there():
+    player = Player()
+    player.prompt("a", seconds=9.0)
+    player.play(1.0)
+    player.timeline.set_root_motion(False)
+    sent = max(player.frames)
+    player.play(2.0)
+    frozen = player.frames[max(player.frames)][1]
+    np.testing.assert_allclose(player.frames[sent + 2][1][[0, 2]], frozen[[0, 2]], atol=1e-6)
+    player.prompt("b", "wave", seconds=9.0)
+    player.play(1.0)
+    np.testing.assert_allclose(player.frames[max(player.frames)][1][[0, 2]], frozen[[0, 2]], atol=1e-6)
+    player.timeline.set_root_motion(True)
+    player.play(2.0)
+    travelled = player.frames[max(player.frames)][1] - frozen
+    assert travelled[2] == pytest.approx(2.0, abs=0.15)
+    assert np.linalg.norm(np.diff(player.root(), axis=0), axis=-1).max() < 1.3 / RATE
+
+
+def test_what_was_overwritten_comes_at_once_though_the_playhead_lags():
+    player = Player()
+    player.prompt("a", "walk", seconds=9.0)
+    player.play(1.0)
+    sent = max(player.frames)
+    assert player.timeline.report(20, player.now)
+    player.prompt("b", "wave", seconds=4.0)
+    first = player.of("b")[0]
+    assert first < sent - 5
+    assert player.of("b") == list(range(first, sent + 1))
+
+
+def test_quaternions_stay_in_one_hemisphere_and_unit():
+    class Flipping(FakeEngine):
+        def make(self, request):
+            motion = super().make(request)
+            motion.rotations[::3] *= -1.0
+            return motion
+
+    player = Player()
+    player.engine = Flipping()
+    player.prompt("a", "walk", seconds=2.0)
+    player.play(1.0)
+    player.prompt("b", "wave", seconds=2.0)
+    player.play(5.0)
+    rotations = np.array([player.frames[index][2] for index in sorted(player.frames)])
+    assert (np.einsum("tjk,tjk->tj", rotations[1:], rotations[:-1]) > 0).all()
+    np.testing.assert_allclose(np.linalg.norm(rotations, axis=-1), 1.0, atol=1e-5)
+
+
+def test_memory_stays_bounded():
+    player = Player()
+    player.prompt("a", seconds=2.0)
+    player.play(60.0, step=0.1)
+    assert player.timeline._track.end - player.timeline._track.start < 400
+    assert len(player.timeline._segments) < 20
+
+
+def test_the_reserve_follows_what_generation_takes():
+    latency = Latency(0.1)
+    assert latency.reserve == 0.1
+    for _ in range(50):
+        latency.observe(0.8)
+    assert latency.reserve == pytest.approx(0.8, abs=0.05)
+    for _ in range(50):
+        latency.observe(100.0)
+    assert latency.reserve == 4.0

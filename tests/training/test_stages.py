@@ -1,0 +1,87 @@
+"""Each stage trains, validates and resumes on a tiny prepared dataset, and the export loads as a model."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "motion"))
+from synthetic import positions_of
+
+from server.motion.features import HUMANML3D, extract
+from server.training import stages
+from server.training.dataset import MotionDataset, TokenBatches, WindowBatches
+from server.training.prepare import PreparedReport, _Clip, _write
+
+SIZES = stages.ModelSizes(
+    rvq_width=16, code_dim=8, codes=16, quantizers=3, latent=16, heads=2, layers=1, ff=16, residual_layers=1,
+    residual_code_dim=8, token_dim=8,
+)  # fmt: skip
+STAGE = stages.StageConfig(sizes=SIZES, window=32)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    clips = []
+    for number, turn in enumerate((0.0, 1.0, -1.0, 2.0)):
+        features = extract(positions_of(frames=81, turn=turn), HUMANML3D).features
+        clips.append(
+            _Clip(
+                f"c{number}", ("train", "train", "train", "val")[number], f"g{number % 2}", [f"turn {turn}"], features
+            )
+        )
+    _write(tmp_path / "data", clips, HUMANML3D, PreparedReport(), "bvh")
+    return tmp_path / "data"
+
+
+def encode(texts: list[str]) -> torch.Tensor:
+    return torch.stack([torch.full((8,), float(len(text))) for text in texts])
+
+
+def test_every_stage_learns_on_a_tiny_dataset(data: Path, tmp_path: Path):
+    quick = {"steps": 150, "batch_size": 4, "validate_every": 50, "warm_up": 5, "lr": 5e-3, "ema_decay": 0.5}
+    rvq = stages.train_rvq(data, tmp_path / "run", replace(stages.RVQ_TRAINING, **quick), STAGE)
+    assert rvq.finished
+    untrained = stages.reconstruction_error(
+        stages.RVQVAE(stages.rvq_config(263, SIZES)).eval(), MotionDataset(data, "val"), 3
+    )
+    assert rvq.metrics["mpjpe_mm_3"] < 0.9 * untrained
+    for kind in ("masked", "residual", "length"):
+        result = stages.train_tokens(
+            kind, data, tmp_path / "run", replace(stages.TOKEN_TRAINING, **quick), STAGE, encode
+        )
+        assert result.finished
+        assert np.isfinite(result.metrics["loss"])
+        again = stages.train_tokens(
+            kind, data, tmp_path / "run", replace(stages.TOKEN_TRAINING, **quick), STAGE, encode
+        )
+        assert again.step == result.step == 150
+
+
+def test_windows_stay_within_their_clip(data: Path):
+    dataset = MotionDataset(data, "train")
+    dataset.features = torch.arange(len(dataset.features), dtype=torch.float32)[:, None].repeat(1, 263)
+    batch = WindowBatches(dataset, 256, 32, 0.4).draw(0, torch.Generator().manual_seed(0))
+    first, last = batch[:, 0, 0], batch[:, -1, 0]
+    assert (last - first == 31).all()
+    assert (first // 80 == last // 80).all()
+    assert len(first.unique()) > 60
+
+
+def test_token_batches_pad_and_crop(data: Path):
+    dataset = MotionDataset(data, "train")
+    tokens = [[torch.full((20, 3), index, dtype=torch.int16)] for index in range(3)]
+    clips = stages.TokenClips(tokens, [[0], [1], [2]], torch.eye(3))
+    weights = dataset.weights(0.4, by_frames=False)
+    assert weights.sum() == pytest.approx(1.0)
+    batch = TokenBatches(clips, weights, 64, crop=1.0).draw(0, torch.Generator().manual_seed(0))
+    assert batch.lengths.min() >= 10
+    assert len(batch.lengths.unique()) > 3
+    assert ((batch.indices[..., 0] < 0) == batch.padding).all()
+    owner = batch.indices[:, 0, 0]
+    assert (batch.cond.argmax(1) == owner).all()
+    whole = TokenBatches(clips, weights, 8, crop=0.0).draw(0, torch.Generator().manual_seed(0))
+    assert (whole.lengths == 20).all()
