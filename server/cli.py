@@ -191,7 +191,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     for name, kind, text in settings:
         parser.add_argument(f"--{name}", type=kind, default=None, help=f"{text} (default: the model's own)")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default=None, help="default: the model's own")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")
     parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
     parser.set_defaults(action=commands.train)

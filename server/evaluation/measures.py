@@ -36,8 +36,8 @@ class MeasureError(ValueError):
 class Hand:
     """One wrist. ``over_shoulder``, ``over_head``: its greatest height over its own shoulder and over the head joint, m;
     ``raised`` the share of frames it is at or above the upper chest; ``swings`` its turns to and fro while raised;
-    ``swing`` the mean way between two such turns, m; ``speed`` its peak speed relative to the chest, m/s; ``thrust`` its peak forward speed, m/s, and
-    ``reach`` how far it is before its shoulder at most, m."""
+    ``swing`` the mean way between two such turns, m; ``speed`` its peak speed relative to the chest, m/s; ``thrust`` its
+    peak forward speed, m/s, and ``reach`` how far it is before its shoulder at most, m."""
 
     over_shoulder: float
     over_head: float
@@ -66,10 +66,11 @@ class Measures:
     ``seconds``; ``travel`` from first to last frame, ``path`` along the way, ``forward`` and ``leftward`` in the body's own
     frame, m; ``speed`` and ``peak_speed`` of the pelvis over the ground, m/s; ``turn`` the heading change from start to end and
     ``turn_left``, ``turn_right`` the largest on the way, degrees; ``lean`` the trunk's mean pitch forward, ``bend`` its peak
-    over its upright 10th percentile, ``bend_end`` what is left of it at the end, degrees; ``hip_range`` of the pelvis' height and ``bounce`` its standard
-    deviation after removing slow changes, m; ``cadence`` steps a second; ``step`` metres a step; ``arm_swing`` the wrists' mean
-    deviation along the facing, m; ``flight`` the share of frames with both feet off the ground; ``activity`` the joints' mean speed relative to the
-    pelvis, m/s, ``leg_activity`` that of knees, ankles and toes, ``arm_activity`` that of elbows and wrists; ``head_height`` and ``hip_height`` means, m.
+    over its upright 10th percentile, ``bend_end`` what is left of it at the end, degrees; ``hip_range`` of the pelvis'
+    height and ``bounce`` its standard deviation after removing slow changes, m; ``cadence`` steps a second; ``step`` metres
+    a step; ``arm_swing`` the wrists' mean deviation along the facing, m; ``flight`` the share of frames with both feet off
+    the ground; ``activity`` the joints' mean speed relative to the pelvis, m/s, ``leg_activity`` that of knees, ankles and
+    toes, ``arm_activity`` that of elbows and wrists; ``head_height`` and ``hip_height`` means, m.
     """
 
     seconds: float
@@ -158,7 +159,8 @@ def heading(positions: Array, fps: float, skeleton: Skeleton | None = None) -> A
     """Smoothed facing (T,) of positions (T, 22, 3): radians about +Y from +Z, left positive, unwrapped."""
     skeleton = skeleton or default_skeleton()
     pairs = [(skeleton.index(f"left_{part}"), skeleton.index(f"right_{part}")) for part in ("hip", "shoulder")]
-    across = sum(_unit((positions[:, left] - positions[:, right]) * np.array([1.0, 0.0, 1.0])) for left, right in pairs)
+    ground = np.array([1.0, 0.0, 1.0])
+    across = np.sum([_unit((positions[:, left] - positions[:, right]) * ground) for left, right in pairs], axis=0)
     return _smooth(np.unwrap(np.arctan2(-across[:, 2], across[:, 0])), fps)
 
 

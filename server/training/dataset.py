@@ -18,6 +18,9 @@ from server.models.rvq import RVQVAE
 from server.motion.features import LAYOUTS, FeatureLayout
 
 
+POOL = 8
+
+
 class DatasetError(ValueError):
     """A folder that is not a prepared dataset; the message names the file."""
 
@@ -136,6 +139,9 @@ def tokenise(dataset: MotionDataset, rvq: RVQVAE, offsets: int, batch_size: int 
 class TokenBatches:
     """Random clips as tokens with a random caption's condition vector, padded to the longest of the batch.
 
+    A batch is drawn as a run of neighbours in length out of ``POOL`` batches' worth of examples: little of it is padding,
+    and every example is as likely as without.
+
     ``crop`` is the share of examples cut to a random part (at least half): the captions describe what goes on all the
     way through, and a stream continues from the middle of things.
     """
@@ -145,8 +151,9 @@ class TokenBatches:
         self._weights = torch.from_numpy(weights)
 
     def draw(self, step: int, generator: torch.Generator) -> TokenBatch:
-        chosen = torch.multinomial(self._weights, self._batch_size, replacement=True, generator=generator).tolist()
-        uniforms = torch.rand(self._batch_size, 5, generator=generator).tolist()
+        pool = self._batch_size * POOL
+        chosen = torch.multinomial(self._weights, pool, replacement=True, generator=generator).tolist()
+        uniforms = torch.rand(pool, 5, generator=generator).tolist()
         rows, conds = [], []
         for index, (u_offset, u_caption, u_crop, u_length, u_start) in zip(chosen, uniforms, strict=True):
             variants = self._clips.tokens[index]
@@ -158,7 +165,10 @@ class TokenBatches:
             captions = self._clips.captions[index]
             rows.append(tokens)
             conds.append(captions[int(u_caption * len(captions))])
-        return pad_tokens(rows, self._clips.conds[conds])
+        by_length = sorted(range(pool), key=lambda at: len(rows[at]))
+        first = self._batch_size * int(torch.randint(POOL, (1,), generator=generator))
+        batch = by_length[first : first + self._batch_size]
+        return pad_tokens([rows[at] for at in batch], self._clips.conds[[conds[at] for at in batch]])
 
 
 def pad_tokens(rows: Sequence[Tensor], cond: Tensor) -> TokenBatch:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from server.training.train_config import TrainingError
+from server.training.train_config import Precision, TrainingError
 
 
 def resolve_device(name: str) -> torch.device:
@@ -22,6 +22,15 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise TrainingError(f"device is {name!r}, but torch sees no CUDA device here; use 'auto' or 'cpu'")
     return device
+
+
+def uses_bf16(precision: Precision, device: torch.device) -> bool:
+    """Whether autocast to bf16 is on: as asked, or by "auto" where the device has instructions for it."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -57,8 +57,8 @@ class DistillConfig:
         window: a batch comes from this many sentences of neighbouring lengths, so that little of it is padding.
     """
 
-    movement: int = 75_000
-    general: int = 25_000
+    movement: int = 50_000
+    general: int = 15_000
     misspelt: float = 0.15
     vocabulary: int = 23_000
     context: int = 48
@@ -72,14 +72,13 @@ class DistillConfig:
     seed: int = 0
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=1600,
+            steps=1400,
             batch_size=256,
             lr=2e-3,
             lr_final=2e-5,
             warm_up=100,
             weight_decay=0.01,
             ema_decay=0.99,
-            precision="bf16",
             threads=1,
             validate_every=200,
             log_every=50,

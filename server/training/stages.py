@@ -40,15 +40,15 @@ FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is 
 class ModelSizes:
     """Sizes of the embedded checkpoint's networks; the published ones are in the configs' own defaults."""
 
-    rvq_width: int = 256
-    code_dim: int = 256
+    rvq_width: int = 192
+    code_dim: int = 192
     codes: int = 512
     quantizers: int = 6
     latent: int = 256
     heads: int = 4
-    layers: int = 6
+    layers: int = 5
     ff: int = 1024
-    residual_layers: int = 5
+    residual_layers: int = 4
     residual_code_dim: int = 128
     token_dim: int = 256
     dropout: float = 0.1
@@ -65,7 +65,9 @@ class StageConfig:
     validation_limit: int = 512
 
 
-RVQ_TRAINING = TrainConfig(batch_size=96, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998)
+RVQ_TRAINING = TrainConfig(steps=4500, batch_size=64, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998)
+    steps=4500, batch_size=64, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998
+)
 TOKEN_TRAINING = TrainConfig(batch_size=64, lr=6e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
 
 

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from server.training.devices import limited_threads, resolve_device, step_generator, to_device
+from server.training.devices import limited_threads, resolve_device, step_generator, to_device, uses_bf16
 from server.training.train_config import RESUMABLE_FIELDS, TrainConfig, TrainingError, learning_rate, parameter_groups
 
 __all__ = ["Batches", "TrainConfig", "TrainResult", "Trainer", "TrainingError", "load_weights", "write_atomically"]
@@ -101,6 +101,7 @@ class Trainer:
     ) -> None:
         self.config = config
         self.device = resolve_device(config.device)
+        self._bf16 = uses_bf16(config.precision, self.device)
         self.model = model.to(self.device)
         self.loss_fn, self.batches, self.validate = loss_fn, batches, validate
         self.folder = folder
@@ -183,7 +184,7 @@ class Trainer:
         return {name: value.detach().float() for name, value in losses.items()}
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:

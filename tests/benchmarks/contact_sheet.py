@@ -22,7 +22,9 @@ _GAP = 0.95  # m between the poses of a row
 _BONE_WIDTH = 0.055  # m
 
 
-def contact_sheet(motions: Sequence[Array], titles: Sequence[str], path: Path, fps: float = 20.0, poses: int = 11) -> None:
+def contact_sheet(
+    motions: Sequence[Array], titles: Sequence[str], path: Path, fps: float = 20.0, poses: int = 11
+) -> None:
     """Write a PNG of motions (T, 22, 3), metres, right-handed, +Y up, starting near +Z; one row with its title for each.
 
     Every row is equally wide: travel across the picture is stretched (standing) or shortened (running) to fill it, evenly
@@ -48,7 +50,9 @@ def _draw_row(axes: Axes, motion: Array, title: str, fps: float, poses: int) -> 
     seen[..., 0] += (placed - ground[:, 0])[:, None]
     axes.plot(placed, ground[:, 1], color=GROUND, linewidth=1.6, zorder=0)
     for frame in np.linspace(0, len(motion) - 1, poses).round().astype(int):
-        axes.add_patch(Ellipse((placed[frame], ground[frame, 1]), 0.55, 0.13, color=GROUND, alpha=0.35, zorder=0.5, lw=0))
+        axes.add_patch(
+            Ellipse((placed[frame], ground[frame, 1]), 0.55, 0.13, color=GROUND, alpha=0.35, zorder=0.5, lw=0)
+        )
         _draw_pose(axes, seen[frame], skeleton)
         axes.text(placed[frame], -0.62, f"{frame / fps:.1f} s", ha="center", va="center", fontsize=8, color="#8a8a82")
     centre = (placed.min() + placed.max()) / 2
