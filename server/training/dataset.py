@@ -17,7 +17,6 @@ from torch import Tensor
 from server.models.rvq import RVQVAE
 from server.motion.features import LAYOUTS, FeatureLayout
 
-
 POOL = 8
 
 
