@@ -65,7 +65,7 @@ class StageConfig:
     validation_limit: int = 512
 
 
-RVQ_TRAINING = TrainConfig(steps=4500, batch_size=64, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998)
+RVQ_TRAINING = TrainConfig(
     steps=4500, batch_size=64, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998
 )
 TOKEN_TRAINING = TrainConfig(batch_size=64, lr=6e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
