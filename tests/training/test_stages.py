@@ -77,9 +77,13 @@ def test_token_batches_pad_and_crop(data: Path):
     clips = stages.TokenClips(tokens, [[0], [1], [2]], torch.eye(3))
     weights = dataset.weights(0.4, by_frames=False)
     assert weights.sum() == pytest.approx(1.0)
-    batch = TokenBatches(clips, weights, 64, crop=1.0).draw(0, torch.Generator().manual_seed(0))
-    assert batch.lengths.min() >= 10
-    assert len(batch.lengths.unique()) > 3
+    cropped = TokenBatches(clips, weights, 64, crop=1.0)
+    drawn = [cropped.draw(step, torch.Generator().manual_seed(step)) for step in range(12)]
+    lengths = torch.stack([batch.lengths for batch in drawn])
+    assert lengths.min() >= 10
+    assert len(lengths.unique()) > 6
+    assert (lengths.amax(1) - lengths.amin(1)).max() <= 4, "a batch must be of like lengths"
+    batch = drawn[0]
     assert ((batch.indices[..., 0] < 0) == batch.padding).all()
     owner = batch.indices[:, 0, 0]
     assert (batch.cond.argmax(1) == owner).all()
