@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from server.models.checkpoint import CheckpointError
+from server.models.text_tower import TextTower
 
 TEXT_WEIGHTS = "text.safetensors"
 TEXT_TOKENIZER = "text_tokenizer.json"
@@ -86,23 +87,9 @@ class TextTowerConfig(BaseModel):
         return self
 
 
-def build_tower(config: TextTowerConfig) -> nn.Module:
-    """A bidirectional ``open_clip.transformer.TextTransformer`` with random weights: ids (B, L) -> (B, L, dim)."""
-    from open_clip.transformer import TextTransformer
-
-    tower: nn.Module = TextTransformer(
-        context_length=config.context,
-        vocab_size=config.vocab_size,
-        width=config.width,
-        heads=config.heads,
-        layers=config.layers,
-        output_dim=config.dim,
-        no_causal_mask=True,
-        use_pad_mask=True,
-        pad_id=PAD_ID,
-        pool_type="none",
-    )
-    return tower
+def build_tower(config: TextTowerConfig) -> TextTower:
+    """The tower of these sizes with random weights: ids (B, L) -> (B, L, dim)."""
+    return TextTower(**config.model_dump(), pad_id=PAD_ID)
 
 
 def embed_tokens(tower: nn.Module, ids: Tensor) -> Tensor:
