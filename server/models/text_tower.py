@@ -29,6 +29,19 @@ class ResidualAttentionBlock(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
+class Transformer(nn.Module):
+    """The blocks one after the other."""
+
+    def __init__(self, width: int, heads: int, layers: int) -> None:
+        super().__init__()
+        self.resblocks = nn.ModuleList(ResidualAttentionBlock(width, heads) for _ in range(layers))
+
+    def forward(self, x: Tensor, padding: Tensor) -> Tensor:
+        for block in self.resblocks:
+            x = block(x, padding)
+        return x
+
+
 class TextTower(nn.Module):
     """Token ids (B, L), padded with ``pad_id``, to token vectors (B, L, dim). L is at most ``context``."""
 
@@ -39,18 +52,14 @@ class TextTower(nn.Module):
         self.pad_id = pad_id
         self.token_embedding = nn.Embedding(vocab_size, width)
         self.positional_embedding = nn.Parameter(torch.empty(context, width))
-        blocks = nn.ModuleList(ResidualAttentionBlock(width, heads) for _ in range(layers))
-        self.transformer = nn.ModuleDict({"resblocks": blocks})
+        self.transformer = Transformer(width, heads, layers)
         self.ln_final = nn.LayerNorm(width)
         self.text_projection = nn.Parameter(torch.empty(width, dim))
         self._init_weights(width, layers)
 
     def forward(self, ids: Tensor) -> Tensor:
-        padding = ids == self.pad_id
         x = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]
-        for block in self.transformer["resblocks"]:  # type: ignore[union-attr]
-            x = block(x, padding)
-        return self.ln_final(x) @ self.text_projection
+        return self.ln_final(self.transformer(x, ids == self.pad_id)) @ self.text_projection
 
     def _init_weights(self, width: int, layers: int) -> None:
         """CLIP's (Radford et al. 2021, section 2.4): projections back into the residual stream shrink with its depth."""
