@@ -71,9 +71,9 @@ def read_npz(path: Path, skeleton: Skeleton) -> NpzMotion:
         raise NpzError(f"{path}: arrays {', '.join(missing)} are missing")
     frames, joints = len(np.atleast_1d(arrays["root"])), len(skeleton)
     shapes = {
+        "root": (frames, 3),
         "positions": (frames, joints, 3),
         "rotations": (frames, joints, 4),
-        "root": (frames, 3),
         "contacts": (frames, 4),
         "fps": (),
     }
