@@ -16,6 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from protocol.skeleton import default_skeleton
+from server.files import write_atomically
 from server.models.checkpoint import Bundle, BundleConfig, save_bundle
 from server.models.length import LengthConfig, LengthEstimator, length_loss
 from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
@@ -32,7 +33,7 @@ from server.training.dataset import (
     tokenise,
 )
 from server.training.train_config import TrainConfig
-from server.training.trainer import LossFn, Trainer, TrainResult, load_weights, write_atomically
+from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
 TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
