@@ -39,7 +39,12 @@ class Rule:
     alternatives: tuple[tuple[Bound, ...], ...] = ()
 
     def holds(self, measures: Measures) -> bool:
-        return not any(self.failures(measures))
+        return not self.missing(measures)
+
+    def missing(self, measures: Measures) -> list[Bound]:
+        """The bounds that fail, with those of the alternative of which fewest do; nothing when the rule holds."""
+        options = [[bound for bound in group if not bound.holds(measures)] for group in self.alternatives]
+        return [bound for bound in self.bounds if not bound.holds(measures)] + min(options, key=len, default=[])
 
     def failures(self, measures: Measures) -> Iterator[str]:
         """What is missing, a line for each bound; nothing when the rule holds."""
@@ -56,12 +61,22 @@ _FORWARD = (Bound("forward_speed", low=0.3), Bound("straightness", low=0.55))
 
 def _waves(side: str) -> tuple[Bound, ...]:
     hand = f"{side}_hand"
-    return (Bound(f"{hand}.over_shoulder", -0.12), Bound(f"{hand}.swings", 3), Bound(f"{hand}.raised", 0.25))
+    return (
+        Bound(f"{hand}.over_shoulder", -0.12),
+        Bound(f"{hand}.raised", 0.25),
+        Bound(f"{hand}.swings", 3),
+        Bound(f"{hand}.recoil", high=1.5),
+    )
 
 
 def _raises(side: str) -> tuple[Bound, ...]:
     hand = f"{side}_hand"
-    return (Bound(f"{hand}.over_shoulder", -0.08), Bound(f"{hand}.swings", high=2), Bound(f"{hand}.raised", 0.2))
+    return (
+        Bound(f"{hand}.over_shoulder", -0.08),
+        Bound(f"{hand}.rise", 0.3),
+        Bound(f"{hand}.raised", 0.2),
+        Bound(f"{hand}.swings", high=2),
+    )
 
 
 def _down(side: str) -> tuple[Bound, ...]:
@@ -77,7 +92,7 @@ RULES: dict[str, Rule] = {
     "wave": Rule(_IN_PLACE, (_waves("left"), _waves("right"))),
     "wave left": Rule((*_IN_PLACE, *_waves("left"), *_down("right"))),
     "wave right": Rule((*_IN_PLACE, *_waves("right"), *_down("left"))),
-    "wave both": Rule((*_IN_PLACE, *_waves("left"), *_waves("right"), Bound("thrust", high=2.2))),
+    "wave both": Rule((*_IN_PLACE, *_waves("left"), *_waves("right"))),
     "raise": Rule(_IN_PLACE, (_raises("left"), _raises("right"))),
     "raise left": Rule((*_IN_PLACE, *_raises("left"), *_down("right"))),
     "raise right": Rule((*_IN_PLACE, *_raises("right"), *_down("left"))),

@@ -36,13 +36,15 @@ class MeasureError(ValueError):
 @dataclass(frozen=True)
 class Hand:
     """One wrist. ``over_shoulder``, ``over_head``: its greatest height over its own shoulder and over the head joint, m;
-    ``raised`` the share of frames it is at or above the upper chest; ``swings`` its turns to and fro while raised;
-    ``swing`` the mean way between two such turns, m; ``speed`` its peak speed relative to the chest, m/s. At chest height:
-    ``thrust`` its peak speed away from the shoulder, ``recoil`` the most that it comes back with within 0.6 s of a thrust no
-    slower, m/s, and ``reach`` how far it is before its shoulder at most, m."""
+    ``rise`` from its lowest to its greatest height over the shoulder, m; ``raised`` the share of frames it is at or above
+    the upper chest; ``swings`` its turns to and fro while raised; ``swing`` the mean way between two such turns, m;
+    ``speed`` its peak speed relative to the chest, m/s. At chest height: ``thrust`` its peak speed away from the shoulder,
+    ``recoil`` the most that it comes back with within 0.6 s of a thrust no slower, m/s, and ``reach`` how far it is before
+    its shoulder at most, m."""
 
     over_shoulder: float
     over_head: float
+    rise: float
     raised: float
     swings: int
     swing: float
@@ -275,6 +277,7 @@ class _Body:
         return Hand(
             over_shoulder=float(height.max()),
             over_head=float((wrist[:, 1] - self.joint("head")[:, 1]).max()),
+            rise=float(np.ptp(height)),
             raised=float(raised.mean()),
             swings=swings,
             swing=size,

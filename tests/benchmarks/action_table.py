@@ -49,9 +49,7 @@ def action_table(measured: Sequence[Measured]) -> list[str]:
     for rule in RULES:
         own = [item for item in measured if rule in item.clip.own]
         share = f"{sum(rule in item.passed for item in own) / len(own):.1%}" if own else "-"
-        wrong = Counter(
-            item.clip.content for item in measured if rule in item.passed - item.clip.own - item.clip.also
-        )
+        wrong = Counter(item.clip.content for item in measured if rule in item.passed - item.clip.own - item.clip.also)
         worst = sorted(wrong, key=lambda content: (-wrong[content], content))[:_CONFUSIONS]
         others = ", ".join(f"{content} {wrong[content]}/{of_content[content]}" for content in worst)
         lines.append(f"| {rule} | {len(own)} | {share} | {others} |")

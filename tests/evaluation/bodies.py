@@ -60,7 +60,12 @@ def stand(seconds: float = 4.0, heading: float = 0.0) -> Array:
 
 
 def walk(
-    speed: float = 1.2, steps: float = 2.0, turn: float = 0.0, swing: float = 0.4, heading: float = 0.0, seconds: float = 5.0
+    speed: float = 1.2,
+    steps: float = 2.0,
+    turn: float = 0.0,
+    swing: float = 0.4,
+    heading: float = 0.0,
+    seconds: float = 5.0,
 ) -> Array:
     """Travel at ``speed`` m/s, backwards when negative, ``steps`` a second, turning left by ``turn`` radians in all."""
     body = Body(seconds, heading)
@@ -96,12 +101,12 @@ def kick(side: str = "right", heading: float = 0.0, forward: bool = True) -> Arr
     return body.positions()
 
 
-def punch(side: str = "right", heading: float = 0.0, hold: bool = False) -> Array:
-    """Fists at the chin; one shoots forward, and comes back unless it is to ``hold``."""
+def punch(side: str = "right", heading: float = 0.0, hold: bool = False, thrown: bool = True) -> Array:
+    """Fists at the chin; one shoots forward if it is ``thrown``, and comes back unless it is to ``hold``."""
     body = Body(3.0, heading)
     out = body.plateau(1.5, 9.0, 0.2) if hold else body.pulse(1.5, 0.6)
     for name, sign in SIGN.items():
-        stretched = out if name == side else 0.0 * out
+        stretched = out if thrown and name == side else 0.0 * out
         body.turn(f"{name}_elbow", "Y", -2.4 * sign * (1.0 - stretched))
         body.turn(f"{name}_shoulder", "X", -1.4)
     return body.positions()

@@ -31,7 +31,8 @@ SHOWN: dict[str, tuple[Callable[..., Array], set[str]]] = {
     "punching with the left fist": (lambda **at: bodies.punch("left", **at), {"punch"}),
     "dancing": (bodies.dance, {"dance"}),
     "bending down for good": (lambda **at: bodies.bow(rise=False, **at), set()),
-    "nodding": (lambda **at: bodies.bow(10.0, **at), set()),
+    "leaning a little": (lambda **at: bodies.bow(16.0, **at), set()),
+    "holding the fists up": (lambda **at: bodies.punch(thrown=False, **at), set()),
     "kicking backwards": (lambda **at: bodies.kick(forward=False, **at), set()),
     "pointing forward": (lambda **at: bodies.punch(hold=True, **at), set()),
 }
@@ -55,7 +56,9 @@ def test_a_failing_bound_gives_the_value_and_its_limits():
 
 def test_a_failing_choice_says_what_each_alternative_lacks():
     measures = measure(bodies.stand(), bodies.FPS)
-    rule = Rule((Bound("speed", high=1.0),), ((Bound("speed", 2.0), Bound("turn", 9.0)), (Bound("left_hand.swings", 3),)))
+    rule = Rule(
+        (Bound("speed", high=1.0),), ((Bound("speed", 2.0), Bound("turn", 9.0)), (Bound("left_hand.swings", 3),))
+    )
     failures = list(rule.failures(measures))
     assert failures == [
         "speed 0.00 is not in 2..inf and turn 0.00 is not in 9..inf",

@@ -18,6 +18,10 @@ def numbers(measures: Measures) -> dict[str, float]:
     return flat
 
 
+def swap_sides(name: str) -> str:
+    return name.replace("left", "§").replace("right", "left").replace("§", "right")
+
+
 @pytest.mark.parametrize("at", HEADINGS)
 def test_nothing_depends_on_the_heading_or_the_place(at: float):
     for motion in (bodies.walk, bodies.bow, bodies.kick, bodies.punch):
@@ -89,8 +93,9 @@ def test_a_mirrored_motion_has_mirrored_measures():
     own = numbers(measure(motion, bodies.FPS))
     mirrored = numbers(measure(mirror_positions(motion, bodies.SKELETON), bodies.FPS))
     for name, value in own.items():
-        swapped = name.replace("left", "§").replace("right", "left").replace("§", "right")
-        sign = -1.0 if name in ("turn", "leftward") else 1.0
+        signed = name in ("turn", "leftward")
+        swapped = name if signed else swap_sides(name)
+        sign = -1.0 if signed else 1.0
         assert mirrored[swapped] == pytest.approx(sign * value, abs=1e-6), name
 
 
