@@ -85,6 +85,8 @@ def action_report(outcomes: Sequence[Outcome]) -> list[str]:
     lines = ["| action | pass | instead | lacking most | worst sentences |", "|---|---|---|---|---|"]
     for name in RULES:
         own = [outcome for outcome in outcomes if outcome.asked == name]
+        if not own:
+            continue
         failed = [outcome for outcome in own if not outcome.passed]
         instead = Counter(shown for outcome in failed for shown in outcome.shown or ("nothing known",))
         lacking = Counter(bound.measure for outcome in failed for bound in RULES[name].missing(outcome.measures))
@@ -128,7 +130,7 @@ def write_sheet(outcomes: Sequence[Outcome], path: Path, fps: float) -> None:
 
 def _rate(outcomes: Sequence[Outcome]) -> str:
     passed = sum(outcome.passed for outcome in outcomes)
-    return f"{passed}/{len(outcomes)} {passed / len(outcomes):.0%}" if outcomes else "-"
+    return f"{passed}/{len(outcomes)} {passed / len(outcomes):.0%}"
 
 
 def _most(counts: Counter[str]) -> str:
