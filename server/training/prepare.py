@@ -79,7 +79,7 @@ def prepare_bvh(source: Path, target: Path, *, map_path: Path | None = None, mir
     clips: list[_Clip] = []
     seen: set[str] = set()
     for name, text in tqdm(
-        _bvh_texts(source, set(by_file)), total=len(by_file), unit="file", desc="prepare", disable=None
+        bvh_texts(source, set(by_file)), total=len(by_file), unit="file", desc="prepare", disable=None
     ):
         seen.add(name)
         if name not in by_file:
@@ -286,7 +286,7 @@ def _read_captions(path: Path) -> dict[str, list[str]]:
     return captions
 
 
-def _bvh_texts(source: Path, wanted: set[str]) -> Iterator[tuple[str, str]]:
+def bvh_texts(source: Path, wanted: set[str]) -> Iterator[tuple[str, str]]:
     """Names and texts of the wanted files that lie in folders, then of all BVH members of the archives."""
     found: set[str] = set()
     for name in sorted(wanted):
