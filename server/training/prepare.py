@@ -91,8 +91,9 @@ def prepare_bvh(source: Path, target: Path, *, map_path: Path | None = None, mir
             for row in by_file[name]:
                 clips += _bvh_clip(motion, mapping, row, captions[row["clip_id"]], layout, mirrored, report)
         except (bvh.BvhError, joint_map.JointMapError) as error:
+            why = str(error) if isinstance(error, bvh.BvhError) else f"{name}: {error}"
             for row in by_file[name]:
-                report.drop(row["clip_id"], str(error))
+                report.drop(row["clip_id"], why)
     for name in sorted(set(by_file) - seen):
         report.drop(name, f"file not found below {source.name}, its mocap folder or its archives")
     return _write(target, clips, layout, report, source_kind="bvh")

@@ -1,3 +1,4 @@
+import re
 from itertools import permutations
 from pathlib import Path
 
@@ -164,3 +165,18 @@ def test_a_bad_joint_map_is_refused(tmp_path: Path, edit, message):
     path.write_text(json.dumps(data))
     with pytest.raises(joint_map.JointMapError, match=message):
         joint_map.load_joint_map(path)
+
+
+def test_the_guides_worked_example_is_a_joint_map(tmp_path: Path):
+    guide = (joint_map.PRESET_FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    path = tmp_path / "my_rig.json"
+    path.write_text(guide.partition("```json")[2].partition("```")[0])
+    mapping = joint_map.load_joint_map(path)
+    names = dict(zip(SKELETON.names, mapping.weights, strict=True))
+    rotations, root = walker(frames=3, heading=1.0)
+    bvh.write_bvh(tmp_path / "walk.bvh", rotations, root, SKELETON, 20.0)
+    text = (tmp_path / "walk.bvh").read_text()
+    for ours, mix in names.items():
+        text = re.sub(rf"(ROOT|JOINT) {ours}\n", rf"\1 {next(iter(mix))}\n", text)
+    clip = bvh.parse_bvh(text, "walk.bvh")
+    np.testing.assert_allclose(mapping.apply(clip), kinematics.positions(rotations, root, SKELETON), atol=1e-5)
