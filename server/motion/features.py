@@ -160,11 +160,11 @@ def extract(positions: Array, layout: FeatureLayout, *, continuous: bool = True)
     positions[..., 1] -= positions[..., 1].min()
     positions -= positions[0, 0] * np.array([1.0, 0.0, 1.0])
     if continuous:
-        positions = rot.mul_vec(rot.inv(_facing(positions, layout, hips=True, smooth=True)[0]), positions)
-        root_to_z = rot.unroll(rot.inv(_facing(positions, layout, hips=True, smooth=True)))
+        positions = rot.mul_vec(rot.inv(facing(positions, layout, hips=True, smooth=True)[0]), positions)
+        root_to_z = rot.unroll(rot.inv(facing(positions, layout, hips=True, smooth=True)))
     else:
-        positions = rot.mul_vec(rot.inv(_facing(positions[:1], layout, hips=True, smooth=False)), positions)
-        root_to_z = rot.inv(_facing(positions, layout, hips=False, smooth=True))
+        positions = rot.mul_vec(rot.inv(facing(positions[:1], layout, hips=True, smooth=False)), positions)
+        root_to_z = rot.inv(facing(positions, layout, hips=False, smooth=True))
     root_to_z[0] = rot.identity()
 
     yaw = np.arcsin(np.clip(rot.mul(root_to_z[1:], rot.inv(root_to_z[:-1]))[:, 1:2], -1.0, 1.0))
@@ -265,8 +265,8 @@ def _parent_index(layout: FeatureLayout) -> list[int]:
     return [max(parent, 0) for parent in layout.parents]
 
 
-def _facing(positions: Array, layout: FeatureLayout, *, hips: bool, smooth: bool) -> Array:
-    """Heading quaternions (T, 4): +Z to where the body faces.
+def facing(positions: Array, layout: FeatureLayout, *, hips: bool, smooth: bool) -> Array:
+    """Heading quaternions (T, 4) of positions (T, J, 3): +Z to where the body faces, ``smooth`` in time or frame by frame.
 
     The side axis is the shoulders' plus the hips', or, without ``hips``, shoulders minus hips: the original's inverse
     kinematics swaps the two hip names.
