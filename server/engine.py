@@ -22,7 +22,7 @@ from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, extract, headings, recover_positions, recover_root
+from server.motion.features import LAYOUTS, extract, headings, recover_root, recover_smooth_positions
 from server.motion.motion import Motion, MotionRequest
 from server.motion.rotation import Array
 
@@ -241,7 +241,7 @@ class Engine:
     def _place(self, features: Array, anchor: int, root: Array, heading: float) -> Motion:
         """Features as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
         yaw = headings(recover_root(features, self.layout)[0])
-        solved = solver.retarget_positions(recover_positions(features, self.layout), self.skeleton)
+        solved = solver.retarget_positions(recover_smooth_positions(features, self.layout), self.skeleton)
         turn = rot.about_y(np.array(heading - yaw[anchor]))
         path = rot.mul_vec(turn, solved.root)
         path = path + (np.asarray(root) - path[anchor]) * np.array([1.0, 0.0, 1.0])
