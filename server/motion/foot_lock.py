@@ -17,7 +17,7 @@ import numpy as np
 
 from protocol.skeleton import Skeleton
 from server.motion.contacts import ContactSettings, clean_contacts
-from server.motion.legs import Legs
+from server.motion.legs import LegPose, Legs
 from server.motion.rotation import Array
 from server.motion.transition import decay
 
@@ -33,7 +33,7 @@ class FootState:
     By foot (left, right): ``feet`` (2, 2, 3) planned heel and toe, metres; ``contacts`` (2, 2) which of them should be held,
     ``held`` (2, 2) which are; ``anchors`` (2, 2, 3) where; ``offsets`` (2, 2, 3) shown minus planned; ``released``
     (2, 2, 3) what they were when ``held`` last changed, ``frames`` (2,) ago. ``pause`` (2,): frames for which a foot that was
-    pulled away too far remains free.
+    pulled away too far remains free. ``drop`` (): metres by which the pelvis is lowered.
     """
 
     feet: Array
@@ -44,6 +44,7 @@ class FootState:
     released: Array
     frames: np.ndarray
     pause: np.ndarray
+    drop: Array
 
     def __getitem__(self, frames: int | slice) -> FootState:
         return FootState(*(array[frames] for array in vars(self).values()))
@@ -60,6 +61,7 @@ class FootState:
             np.zeros((frames, 2, 2, 3)),
             np.zeros((frames, 2), dtype=np.int64),
             np.zeros((frames, 2), dtype=np.int64),
+            np.zeros(frames),
         )
 
     def then(self, after: FootState) -> FootState:
@@ -100,6 +102,7 @@ class FootLock:
     ) -> None:
         self._legs = Legs(skeleton)
         self._fps = fps
+        self._drop_kept = 0.5 ** (0.5 / (half_life * fps))  # from one frame to the next
         # What is left of an offset 1, 2, ... frames after its release, until a metre of it is negligible.
         left = decay(np.arange(1.0, 20.0 * half_life * fps) / fps, half_life)[0]
         self._left = left[left > _NEGLIGIBLE]
@@ -125,19 +128,32 @@ class FootLock:
         state = FootState.of_frames(len(root))
         state.feet[:] = feet
         state.contacts[:] = contacts.reshape(-1, 2, 2)
+        before = before if before is not None else FootState.of_frames(1)[0]
         for foot in (0, 1):
-            self._follow(foot, state, before if before is not None else FootState.of_frames(1)[0])
+            self._follow(foot, state, before)
 
-        moved = np.flatnonzero((np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(1, 2, 3)))
+        away = (np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(1, 2, 3))
+        if away.any():
+            moved = np.flatnonzero(away)
+            state.drop[moved] = self._legs.drop(_part(pose, moved), feet[moved, :, 0] + state.offsets[moved, :, 0])
+        self._rise_slowly(state.drop, float(before.drop))
+        moved = np.flatnonzero(away | (state.drop > 0.0))
         if not len(moved):
             return Locked(root, rotations, state)
         shown = feet[moved] + state.offsets[moved]
-        part = type(pose)(*(array[moved] for array in pose))
-        drop, solved = self._legs.solve(part, rotations[moved], shown[:, :, 0], shown[:, :, 1])
-        root, rotations = root.copy(), rotations.copy()
+        root, rotations, drop = root.copy(), rotations.copy(), state.drop[moved]
         root[moved, 1] -= drop
-        rotations[moved] = solved
+        rotations[moved] = self._legs.solve(_part(pose, moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
         return Locked(root, rotations, state)
+
+    def _rise_slowly(self, drop: Array, before: float) -> None:
+        """Lets ``drop`` (T,) fall off no faster than by half in two half-lives, so that the pelvis does not snap back up."""
+        if before == 0.0 and not drop.any():
+            return
+        for frame, needed in enumerate(drop.tolist()):
+            before = max(needed, before * self._drop_kept)
+            before = before if before > _NEGLIGIBLE else 0.0
+            drop[frame] = before
 
     def _follow(self, foot: int, state: FootState, before: FootState) -> None:
         """Fills in ``held`` and all that follows from it for one foot, run by run of equal contacts."""
@@ -202,6 +218,10 @@ class FootLock:
         bone *= self._lengths[foot] / np.sqrt((bone * bone).sum(-1, keepdims=True))
         offsets[:, led] = shown[:, pivot] + bone - feet[:, led]
         return count
+
+
+def _part(pose: LegPose, frames: np.ndarray) -> LegPose:
+    return LegPose(*(array[frames] for array in pose))
 
 
 @dataclass

@@ -59,11 +59,22 @@ class Legs:
         toes = ankles + rot.mul_vec(ankle_rotation, offsets[toe])
         return LegPose(hips, knees, ankles, toes, pelvis_rotation, hip_rotation, knee_rotation, ankle_rotation)
 
-    def solve(self, pose: LegPose, rotations: Array, ankles: Array, toes: Array) -> tuple[Array, Array]:
-        """How far to lower the root (T,), and local rotations (T, J, 4) in which the ankles are at ``ankles`` (T, 2, 3) and
-        the feet point to ``toes``. Only hips, knees and ankles change. An ankle out of reach stays on the line to it.
+    def drop(self, pose: LegPose, ankles: Array) -> Array:
+        """How far (T,), metres, the pelvis must go down for both ankles to be in reach at ``ankles`` (T, 2, 3)."""
+        length = _length(pose.knees - pose.hips) + _length(pose.ankles - pose.knees)
+        limit = np.maximum(_length(pose.ankles - pose.hips), self.reach * length)  # (T, 2)
+        away = pose.hips - ankles
+        across = (away[..., [0, 2]] ** 2).sum(-1)
+        needed = away[..., 1] - np.sqrt(np.maximum(limit**2 - across, 0.0))
+        needed = np.where(_length(away) > limit, needed, 0.0).clip(0.0).max(axis=1)
+        # Starts with slope 0, so that the pelvis is not jerked; what it lacks then, the stretch up to `straight` gives.
+        return np.minimum(needed * needed / (needed + self.soft), self.max_drop)
+
+    def solve(self, pose: LegPose, rotations: Array, ankles: Array, toes: Array, drop: Array) -> Array:
+        """Local rotations (T, J, 4) in which, with the root ``drop`` (T,) metres lower, the ankles are at ``ankles``
+        (T, 2, 3) and the feet point to ``toes``. Only hips, knees and ankles change. An ankle out of reach stays on the
+        line to it.
         """
-        drop = self._drop(pose, ankles)
         target = ankles - pose.hips + drop[:, None, None] * _UP  # from the lowered hips
         thigh, shin = pose.knees - pose.hips, pose.ankles - pose.knees
         planned = _length(pose.ankles - pose.hips)
@@ -85,7 +96,7 @@ class Legs:
         changed = [*hip, *knee, *ankle]
         flip = (solved[:, changed] * rotations[:, changed]).sum(-1, keepdims=True) < 0
         solved[:, changed] = np.where(flip, -solved[:, changed], solved[:, changed])
-        return drop, solved
+        return solved
 
     def _chain(self) -> tuple[list[int], ...]:
         """Joint indices (left, right) of hips, knees, ankles and toes."""
@@ -93,17 +104,6 @@ class Legs:
         ankle, parents = [left_heel, right_heel], self.skeleton.parents
         knee = [parents[joint] for joint in ankle]
         return [parents[joint] for joint in knee], knee, ankle, [left_toe, right_toe]
-
-    def _drop(self, pose: LegPose, ankles: Array) -> Array:
-        """Metres (T,) by which the pelvis must go down for both ankles to be in reach."""
-        length = _length(pose.knees - pose.hips) + _length(pose.ankles - pose.knees)
-        limit = np.maximum(_length(pose.ankles - pose.hips), self.reach * length)  # (T, 2)
-        away = pose.hips - ankles
-        across = (away[..., [0, 2]] ** 2).sum(-1)
-        needed = away[..., 1] - np.sqrt(np.maximum(limit**2 - across, 0.0))
-        needed = np.where(_length(away) > limit, needed, 0.0).clip(0.0).max(axis=1)
-        # Starts with slope 0, so that the pelvis is not jerked; what it lacks then, the stretch up to `straight` gives.
-        return np.minimum(needed * needed / (needed + self.soft), self.max_drop)
 
 
 def _knee_change(thigh: Array, shin: Array, hinge: Array, distance: Array) -> Array:
