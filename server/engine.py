@@ -22,7 +22,7 @@ from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, extract, recover_positions, recover_root
+from server.motion.features import LAYOUTS, extract, headings, recover_positions, recover_root
 from server.motion.motion import Motion, MotionRequest
 from server.motion.rotation import Array
 
@@ -140,7 +140,7 @@ class Engine:
         side = [self.skeleton.index("left_hip"), self.skeleton.index("right_hip")]
         before, after = (p[0, side[0]] - p[0, side[1]] for p in (extended, extracted.positions))
         turned = np.arctan2(before[0], before[2]) - np.arctan2(after[0], after[2])
-        heading = turned + _yaw(recover_root(features, self.layout)[0])
+        heading = turned + headings(recover_root(features, self.layout)[0])
         return Motion(
             np.asarray(root, np.float64),
             np.asarray(rotations, np.float64),
@@ -240,7 +240,7 @@ class Engine:
 
     def _place(self, features: Array, anchor: int, root: Array, heading: float) -> Motion:
         """Features as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
-        yaw = _yaw(recover_root(features, self.layout)[0])
+        yaw = headings(recover_root(features, self.layout)[0])
         solved = solver.retarget_positions(recover_positions(features, self.layout), self.skeleton)
         turn = rot.about_y(np.array(heading - yaw[anchor]))
         path = rot.mul_vec(turn, solved.root)
@@ -292,11 +292,6 @@ def _usable_device(name: str) -> str:
     if kind == "cuda" and not cuda:
         raise ValueError(f"device is {name!r}, but torch sees no GPU here; use auto or cpu")
     return name
-
-
-def _yaw(root_to_z: Array) -> Array:
-    """Heading angles (T,) of root-to-+Z quaternions about Y, unwrapped."""
-    return np.unwrap(-2.0 * np.arctan2(root_to_z[:, 1], root_to_z[:, 3]))
 
 
 def _copy(motion: Motion) -> Motion:
