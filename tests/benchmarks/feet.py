@@ -38,6 +38,7 @@ AROUND_SECONDS = 0.5
 SPLICES = 200
 TIMED_FRAMES = 196
 SHEET_SECONDS = 2.0
+LOW = (0.13, 0.07)  # m, heel and toe joints under this are at the ground
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Shown:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: share of foot joints in contact; slide m/s off and on and its 99th percentile on; knee changes (99th
+    """One line: share of foot joints held; slide of held ones, m/s, off and on and its 99th percentile on; ``flagged``: slide
+    of all that are low and that the motion itself flags, held or not, off and on; knee changes (99th
     percentile, largest) and that of any joint but hips, knees and ankles, degrees; pelvis lowered (mean, most), m; the
     largest step of a foot joint, m, leg joint speed, degrees/s, and root acceleration, m/s² (99.9th percentiles), on / off.
     """
@@ -61,6 +63,8 @@ class Row:
     slide_off: float
     slide_on: float
     slide_on_p99: float
+    flagged_off: float
+    flagged_on: float
     knee_p99: float
     knee_max: float
     others_max: float
@@ -150,10 +154,15 @@ def measure(name: str, shown: Sequence[Shown]) -> Row:
     for pair in shown:
         contacts = contact_flags(pair.on.contacts).astype(bool)
         planted = contacts[1:] & contacts[:-1]
-        moves = [np.diff(feet(poses), axis=0) for poses in (pair.off, pair.on)]
-        slides = [np.linalg.norm(move[..., [0, 2]], axis=-1)[planted] * RATE for move in moves]
+        places = [feet(poses) for poses in (pair.off, pair.on)]
+        # The held feet are the lock's own choice; these are not.
+        low = contact_flags(pair.off.contacts).astype(bool) & (places[0][..., 1] < np.tile(LOW, 2))
+        flagged = low[1:] & low[:-1]
+        moves = [np.diff(place, axis=0) for place in places]
+        speeds = [np.linalg.norm(move[..., [0, 2]], axis=-1) * RATE for move in moves]
         turned = np.degrees(rot.angle_between(pair.off.rotations.astype(float), pair.on.rotations.astype(float)))
-        collect(contact=contacts, slide_off=slides[0], slide_on=slides[1])
+        collect(contact=contacts, slide_off=speeds[0][planted], slide_on=speeds[1][planted])
+        collect(flagged_off=speeds[0][flagged], flagged_on=speeds[1][flagged])
         collect(knees=turned[:, knees], others=turned[:, others], lowered=pair.off.root[:, 1] - pair.on.root[:, 1])
         for suffix, poses, move in (("off", pair.off, moves[0]), ("on", pair.on, moves[1])):
             collect(
@@ -175,6 +184,8 @@ def measure(name: str, shown: Sequence[Shown]) -> Row:
         float(c["slide_off"].mean()),
         float(c["slide_on"].mean()),
         float(np.percentile(c["slide_on"], 99)),
+        float(c["flagged_off"].mean()),
+        float(c["flagged_on"].mean()),
         float(np.percentile(c["knees"], 99)),
         float(c["knees"].max()),
         float(c["others"].max()),
@@ -204,13 +215,14 @@ def milliseconds(clips: Sequence[Motion], fps: float, repeats: int = 40) -> tupl
 def table(rows: Sequence[Row]) -> str:
     """The rows as text, with what the columns mean."""
     head = (
-        f"{'motion':<26}{'clips':>6}{'contact':>9}{'slide off':>11}{'on':>8}{'p99':>7}{'knee p99':>10}{'max':>6}"
+        f"{'motion':<26}{'clips':>6}{'held':>6}{'slide off':>11}{'on':>8}{'p99':>7}{'flagged off':>13}{'on':>8}{'knee p99':>10}{'max':>6}"
         f"{'others':>8}{'lowered':>9}{'max':>7}{'foot step':>11}{'leg speed':>11}{'root acc.':>11}"
     )
     lines = [head]
     for r in rows:
         lines.append(
-            f"{r.name:<26}{r.clips:>6}{r.contact:>9.0%}{r.slide_off:>11.4f}{r.slide_on:>8.4f}{r.slide_on_p99:>7.3f}"
+            f"{r.name:<26}{r.clips:>6}{r.contact:>6.0%}{r.slide_off:>11.4f}{r.slide_on:>8.4f}{r.slide_on_p99:>7.3f}"
+            f"{r.flagged_off:>13.4f}{r.flagged_on:>8.4f}"
             f"{r.knee_p99:>10.1f}{r.knee_max:>6.1f}{r.others_max:>8.3f}{r.lowered_mean * 100:>9.2f}{r.lowered_max * 100:>7.1f}"
             f"{r.step_ratio:>11.2f}{r.speed_ratio:>11.2f}{r.acceleration_ratio:>11.2f}"
         )
@@ -218,7 +230,8 @@ def table(rows: Sequence[Row]) -> str:
         [
             *lines,
             "",
-            "slide: mean horizontal speed of heel and toe joints in contact, m/s, lock off and on, and the 99th percentile on;",
+            "slide: mean horizontal speed of held heel and toe joints, m/s, lock off and on, and the 99th percentile on; flagged:",
+            "the same of all low ones that the motion itself flags as contacts, also those that are too fast or too far to hold;",
             "knee, others: change of a knee, and of any joint but hips, knees and ankles, degrees; lowered: the pelvis, cm, mean",
             "and most; foot step, leg speed, root acc.: 99.9th percentiles of a foot's step between frames, of leg joints'",
             "angular velocity and of the root's acceleration, on as a ratio of off.",
