@@ -139,10 +139,19 @@ class Client:
         return [entry.id for entry in entries]
 
     async def steer(
-        self, heading: float | None, speed: float | None, *, character: str = limits.DEFAULT_CHARACTER
+        self,
+        heading: float | None = None,
+        speed: float | None = None,
+        *,
+        waypoints: Sequence[tuple[float, float]] | None = None,
+        character: str = limits.DEFAULT_CHARACTER,
     ) -> None:
-        """Bends a walk toward a heading (radians about +Y) at a speed (m/s); None for both lets go."""
-        await self.send(build(Steer, character=character, heading=heading, speed=speed))
+        """Bends a walk: along way-points (x, z in metres), then toward a heading (radians about +Y), at a speed (m/s).
+
+        Replaces what was asked before; nothing at all lets go.
+        """
+        points = None if waypoints is None else tuple((x, z) for x, z in waypoints)
+        await self.send(build(Steer, character=character, heading=heading, speed=speed, waypoints=points))
 
     async def control(self, action: Action, *, character: str = limits.DEFAULT_CHARACTER) -> None:
         """Pauses, resumes, stops or removes a character, or switches its root motion."""

@@ -60,7 +60,7 @@ def read_hello(data: bytes | str, config: ServeConfig) -> Hello:
 
 def welcome(hello: Hello, session_id: str, config: ServeConfig, model: ModelInfo) -> Welcome:
     """The answer to a `hello` that was accepted."""
-    supports = ["prompt", "timeline", "control", "playhead", "generate", *(["edit"] if model.edits else [])]
+    supports = ["prompt", "timeline", "steer", "control", "playhead", "generate", *(["edit"] if model.edits else [])]
     return Welcome(
         version=limits.PROTOCOL_VERSION,
         server=SERVER_NAME,

@@ -35,6 +35,7 @@ from server.clips import ClipEdit, generate_request, generated_clip, model_frame
 from server.config import ServeConfig
 from server.greeting import HelloError, ModelInfo, read_hello, welcome
 from server.motion.motion import Motion
+from server.motion.steering import Target
 from server.refusals import Allowance, RefusalWindow, refusal, unknown_character
 from server.timeline import CharacterTimeline, Entry, Latency, Pending, TimelineSettings
 
@@ -268,8 +269,11 @@ class Session:
         return None
 
     def _on_steer(self, message: Steer, now: float) -> Error | None:
-        text = "this server cannot steer; see welcome.supports"
-        return refusal(ErrorCode.UNSUPPORTED, text, message.id, message.character)
+        timeline = self._characters.get(message.character)
+        if timeline is None:
+            return unknown_character(message.character, message.id)
+        timeline.steer(Target(message.heading, message.speed, message.waypoints or ()), now)
+        return None
 
     def _on_control(self, message: Control, now: float) -> Error | None:
         timeline = self._characters.get(message.character)
