@@ -81,10 +81,7 @@ class Pace:
             now = self._factors[-1]
             goal = goals[min(max(int(self._times[-1]) - start, 0), len(goals) - 1)]
             factor = now + min(max(goal - now, -self._change), self._change)
-            if factor == now == 1.0:
-                time = self.time(self.end)
-            else:
-                time = self._times[-1] + factor * self._step
+            time = self.time(self.end) if factor == now == 1.0 else self._times[-1] + factor * self._step
             if time > limit:
                 return
             if factor != 1.0:

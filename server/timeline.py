@@ -199,6 +199,20 @@ class CharacterTimeline:
                 self._paused_at = float(frame)
         return True
 
+    @property
+    def paused(self) -> bool:
+        """Whether the clock stands still."""
+        return self._paused_at is not None
+
+    def rewind(self, first: int | None) -> None:
+        """While paused: frames from ``first`` on are to be sent again; None: from the last playhead on."""
+        assert self._paused_at is not None
+        if first is None:
+            first = (self._reported[0] if self._reported is not None else math.floor(self._paused_at)) + 1
+        if first < self._next:
+            self._next = max(first, self._track.first_held)
+            self._paused_at = min(self._paused_at, max(first - 1.0, 0.0))
+
     def take_statuses(self) -> list[PromptStatus]:
         """The statuses since the last call, in order."""
         statuses, self._statuses = self._statuses, []

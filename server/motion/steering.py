@@ -22,7 +22,6 @@ from scipy.signal import lfilter
 
 from protocol.skeleton import Skeleton
 from server.motion import kinematics
-from server.motion import rotation as rot
 from server.motion.motion import Motion
 from server.motion.rotation import Array
 
@@ -96,7 +95,14 @@ class Course:
 
 
 def bend(
-    motion: Motion, course: Course, target: Target, *, fps: float, skeleton: Skeleton, travels: bool, afresh: bool = False
+    motion: Motion,
+    course: Course,
+    target: Target,
+    *,
+    fps: float,
+    skeleton: Skeleton,
+    travels: bool,
+    afresh: bool = False,
 ) -> Course:
     """The ``course`` of the first frames of ``motion``, made as long as the motion.
 
