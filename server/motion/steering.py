@@ -36,6 +36,7 @@ CAPTURE_METRES: Final = 0.5
 
 _GAIN = MAX_ACCELERATION / MAX_RATE  # 1/s; the highest that the acceleration can brake without overshoot
 _VELOCITY_HALF_LIFE = 0.25  # s; about half a step: sway and the pulse of steps cancel
+_SPEED_HALF_LIFE = 1.0  # s; a turning circle that pulsed with the steps would never let a walker decide
 _SUPPORT_HALF_LIFE = 0.03  # s; the pivot glides from foot to foot, as a jump would jerk the root
 _PIVOT_WEIGHTS = np.array([0.1, 1.0, 0.1, 1.0])  # people turn on the ball of the foot; on the heel before it comes down
 _CIRCLE_MARGIN = 1.3  # the turning circle is wider than speed / rate while the rate builds up
@@ -65,8 +66,8 @@ class Course:
     """Where T frames of motion are shown, and the state of steering after each.
 
     ``root`` (T, 3) metres, ``yaw`` (T,) radians added to the pelvis and the heading, ``rate`` (T,) its speed in radians/s,
-    ``passed`` (T,) way-points reached. Of the motion before bending: ``velocity`` (T, 2) m/s over x and z, smoothed, and
-    ``support`` (T, 4) how much each of the skeleton's ``feet`` carries.
+    ``passed`` (T,) way-points reached. Of the motion before bending: ``velocity`` (T, 2) m/s over x and z, smoothed over a
+    step, ``speed`` (T, 1) m/s over several, and ``support`` (T, 4) how much each of the skeleton's ``feet`` carries.
     """
 
     root: Array
@@ -74,6 +75,7 @@ class Course:
     rate: Array
     passed: np.ndarray
     velocity: Array
+    speed: Array
     support: Array
 
     def __len__(self) -> int:
@@ -86,7 +88,8 @@ class Course:
     def empty() -> Course:
         """No frames."""
         zero = np.zeros(0)
-        return Course(np.zeros((0, 3)), zero, zero, np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 4)))
+        wide = (np.zeros((0, width)) for width in (2, 1, 4))
+        return Course(np.zeros((0, 3)), zero, zero, np.zeros(0, int), *wide)
 
     def joined(self, other: Course) -> Course:
         """This one and what follows."""
@@ -115,6 +118,8 @@ def bend(
     ground = motion.root[max(at - 1, 0) :, [0, 2]]  # (T', 2), one frame earlier than the rest
     steps = np.diff(ground, axis=0, prepend=ground[:1] if at == 0 else np.zeros((0, 2)))  # (T, 2)
     velocity = _smooth(steps * fps, course.velocity[-1:], _VELOCITY_HALF_LIFE * fps)
+    speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
+    speed = _smooth(speed, course.speed[-1:] if at else speed[:1], _SPEED_HALF_LIFE * fps)
     support = _smooth(motion.contacts[at:].astype(float), course.support[-1:], _SUPPORT_HALF_LIFE * fps)
     yaw = float(course.yaw[-1]) if at else 0.0
     rate = float(course.rate[-1]) if at else 0.0
@@ -135,12 +140,17 @@ def bend(
         rows = [
             walk.step(*values)
             for values in zip(
-                steps.tolist(), levers.tolist(), velocity.tolist(), motion.heading[at:].tolist(), strict=True
+                steps.tolist(),
+                levers.tolist(),
+                velocity.tolist(),
+                speed[:, 0].tolist(),
+                motion.heading[at:].tolist(),
+                strict=True,
             )
         ]
         table = np.array(rows)  # (T, 5)
         root[:, [0, 2]], yaws, rates, passed = table[:, :2], table[:, 2], table[:, 3], table[:, 4].astype(int)
-    return course.joined(Course(root, yaws, rates, passed, velocity, support))
+    return course.joined(Course(root, yaws, rates, passed, velocity, speed, support))
 
 
 class _Walk:
@@ -153,13 +163,11 @@ class _Walk:
         self.yaw, self.rate, self.passed, self.x, self.z = yaw, rate, passed, x, z
 
     def step(
-        self, step: list[float], lever: list[float], velocity: list[float], heading: float
+        self, step: list[float], lever: list[float], velocity: list[float], speed: float, heading: float
     ) -> tuple[float, float, float, float, int]:
         """One frame: x, z, yaw, rate and way-points passed after it. ``lever``: from the pivot to the root."""
-        speed = math.hypot(*velocity)
-        travelling = min(max((speed - SLOW_SPEED) / (TRAVEL_SPEED - SLOW_SPEED), 0.0), 1.0)
-        fastest = MAX_RATE * travelling
-        wanted = _clip(_GAIN * self._error(heading, velocity, fastest), MAX_RATE) * travelling
+        travelling = min(max((math.hypot(*velocity) - SLOW_SPEED) / (TRAVEL_SPEED - SLOW_SPEED), 0.0), 1.0)
+        wanted = _clip(_GAIN * self._error(heading, velocity, speed), MAX_RATE) * travelling
         self.rate += _clip(wanted - self.rate, MAX_ACCELERATION / self.fps)
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         self.yaw += self.rate / self.fps
@@ -171,13 +179,13 @@ class _Walk:
             self.z += z * new_cosine - x * new_sine - (lever[1] * cosine - lever[0] * sine)
         return self.x, self.z, self.yaw, self.rate, self.passed
 
-    def _error(self, heading: float, velocity: list[float], fastest: float) -> float:
-        """How far to turn, radians; ``fastest`` in radians/s is what the speed of travel allows."""
+    def _error(self, heading: float, velocity: list[float], speed: float) -> float:
+        """How far to turn, radians."""
         while self.passed < len(self.target.waypoints):
             x, z = self.target.waypoints[self.passed]
             dx, dz = x - self.x, z - self.z
             if math.hypot(dx, dz) >= CAPTURE_METRES:
-                radius = _CIRCLE_MARGIN * math.hypot(*velocity) / max(fastest, 1e-3)
+                radius = _CIRCLE_MARGIN * max(speed, TRAVEL_SPEED) / MAX_RATE
                 return self._toward(dx, dz, math.atan2(*velocity) + self.yaw, radius)
             self.passed += 1
         if self.target.heading is None:
@@ -207,7 +215,7 @@ def _clip(value: float, limit: float) -> float:
 
 
 def _arrays(course: Course) -> tuple[np.ndarray, ...]:
-    return course.root, course.yaw, course.rate, course.passed, course.velocity, course.support
+    return course.root, course.yaw, course.rate, course.passed, course.velocity, course.speed, course.support
 
 
 def _turned(steps: Array, yaw: float) -> Array:
