@@ -211,7 +211,7 @@ class CharacterTimeline:
             first = (self._reported[0] if self._reported is not None else math.floor(self._paused_at)) + 1
         if first < self._next:
             self._next = max(first, self._track.first_held)
-            self._paused_at = min(self._paused_at, max(first - 1.0, 0.0))
+            self._paused_at = min(self._paused_at, max(self._next - 1.0, 0.0))
 
     def take_statuses(self) -> list[PromptStatus]:
         """The statuses since the last call, in order."""

@@ -3,17 +3,17 @@
 The engine and the clock are those of test_app: the clock moves with the frames that the client has received.
 """
 
-import contextlib
+import asyncio
 
 import numpy as np
 import pytest
-from live_server import RATE, Watcher, running
+from live_server import RATE, Clock, Watcher, running
 from websockets.exceptions import ConnectionClosed
 
 from protocol.client import Client
 from protocol.client_errors import ConnectionLostError
 from protocol.codec import encode, read_frames, unpack, validate_server
-from protocol.messages import Control, Generate, Hello, Prompt, Timeline, TimelinePrompt
+from protocol.messages import Control, Hello, Prompt, Timeline, TimelinePrompt
 from protocol.poses import Poses
 
 SENTENCES = [("a", "a person walks", 3.0), ("b", "a person waves", 2.0), ("c", "a person bows", 3.0)]
@@ -28,12 +28,14 @@ def drop(client: Client) -> None:
 class Peer:
     """A client of our own, which counts what it receives and can lose some of it."""
 
-    def __init__(self, socket) -> None:
+    def __init__(self, socket, held: int = -1) -> None:
+        """``held``: the newest frame from an earlier connection."""
         self.socket = socket
+        self.held = held
         self.welcome = None
         self.received = 0
         self.statuses: list[tuple[str, str]] = []
-        self.frames: list[tuple[int, Poses]] = []
+        self.frames: list[tuple[str, int, Poses]] = []
         self.errors: list[str] = []
 
     async def hello(self, **fields) -> None:
@@ -45,7 +47,7 @@ class Peer:
         self.received += 1
         if fields["type"] == "frames":
             block = read_frames(fields)
-            self.frames.append((block.first, block.poses))
+            self.frames.append((block.character, block.first, block.poses))
             return
         message = validate_server(fields)
         if message.type == "prompt_status":
@@ -57,12 +59,18 @@ class Peer:
         while not condition():
             await self.next()
 
+    async def shows(self, clock: Clock, frame: int, began: float = 1000.0) -> None:
+        """Plays up to a frame, and reads what is sent ahead of it."""
+        for shown in range(0, frame + 1, 4):
+            clock.shown(began, shown)
+            await self.until(lambda shown=shown: self.newest >= shown + 3)  # a resume may set the clock back a little
+
     @property
     def newest(self) -> int:
-        return max((first + len(poses) - 1 for first, poses in self.frames), default=-1)
+        return max([self.held, *(first + len(poses) - 1 for _, first, poses in self.frames)])
 
     def indices(self) -> list[int]:
-        return [first + at for first, poses in self.frames for at in range(len(poses))]
+        return [first + at for _, first, poses in self.frames for at in range(len(poses))]
 
 
 async def undisturbed() -> dict:
@@ -107,9 +115,7 @@ async def test_what_was_lost_on_the_way_comes_again_and_only_that():
             await socket.send(encode(Prompt(id="p", text="walk", seconds=1.0, seed=1)))
             await peer.until(lambda: peer.newest >= 0)
             assert peer.statuses == [("p", "accepted"), ("p", "started")]
-            for shown in range(0, 28, 4):
-                server.clock.shown(1000.0, shown)
-                await peer.until(lambda shown=shown: peer.newest >= shown + 7)
+            await peer.shows(server.clock, 24)
             await peer.until(lambda: ("p", "finished") in peer.statuses)
             socket.transport.abort()
         newest = peer.newest
@@ -120,41 +126,44 @@ async def test_what_was_lost_on_the_way_comes_again_and_only_that():
             assert peer.welcome.resumed
             await peer.until(lambda: peer.newest >= newest and ("p", "finished") in peer.statuses)
             assert peer.statuses == [("p", "finished")]
-            first = peer.frames[0][0]
+            first = peer.frames[0][1]
             assert first <= 24  # what was shown long ago is no longer held
             assert peer.indices() == list(range(first, peer.newest + 1))
             counted = 2 + peer.received
             socket.transport.abort()
         async with server.raw() as socket:  # and one that had read everything
-            peer = Peer(socket)
+            peer = Peer(socket, newest)
             await peer.hello(resume=token, received=counted)
-            server.clock.shown(1000.0, 40)
-            await peer.until(lambda: peer.newest >= newest + 5)
+            await peer.shows(server.clock, 40, began=server.clock.now)  # its clock starts at the first lost frame
             assert peer.statuses == []
-            assert peer.frames[0][0] == newest + 1
+            assert peer.frames[0][1] == newest + 1
 
 
-async def test_a_paused_character_stays_paused_and_time_stands_still_for_all():
-    async with running(resume_seconds=1000.0) as server, server.client() as client:
-        watcher = Watcher(client, server.clock)
-        await client.prompt("a person walks", seconds=9.0)
-        await client.prompt("a person walks", seconds=9.0, character="other")
-        await watcher.until(lambda: watcher.newest_of("main") >= 20 and watcher.newest_of("other") >= 20)
-        await client.control("pause", character="other")
-        await client.generate("a person bows", seconds=1.0)  # answered after the pause has been taken
-        sent, paused = watcher.newest, watcher.newest_of("other")
-        drop(client)
+async def test_while_no_one_listens_time_stands_still(caplog):
+    caplog.set_level("INFO", logger="server.sessions")
+    async with running(resume_seconds=1000.0) as server:
+        async with server.raw() as socket:
+            peer = Peer(socket)
+            await peer.hello()
+            for name in ("main", "paused"):
+                await socket.send(encode(Prompt(id=name, character=name, text="walk", seconds=9.0)))
+            await peer.until(lambda: len(peer.frames) >= 2)
+            await peer.shows(server.clock, 20)
+            await socket.send(encode(Control(character="paused", action="pause")))
+            await socket.send(encode(Control(character="nobody", action="pause")))  # its error says that all was taken
+            await peer.until(lambda: peer.errors)
+            newest = peer.newest
+            socket.transport.abort()
+        while not any("dropped" in record.getMessage() for record in caplog.records):
+            await asyncio.sleep(0.005)
         server.clock.now += 500.0
-        watcher.began += 500.0
-        await watcher.until(lambda: watcher.newest_of("main") >= sent + 30)
-        assert sorted(client.welcome.characters) == ["main", "other"]
-        assert watcher.newest_of("other") <= paused + 1
-        await client.control("resume", character="other")
-        await watcher.until(lambda: watcher.newest_of("other") >= paused + 30)
-    for name in ("main", "other"):
-        blocks = [block for block in watcher.blocks if block.character == name]
-        indices = [block.first + at for block in blocks for at in range(len(block.poses))]
-        assert indices == list(range(len(indices)))
+        async with server.raw() as socket:
+            again = Peer(socket, newest)
+            await again.hello(resume=peer.welcome.resume, received=peer.received)
+            assert set(again.welcome.characters) == {"main", "paused"}
+            await again.shows(server.clock, 60, began=server.clock.now - 20 / RATE)
+            assert {character for character, _, _ in again.frames} == {"main"}
+            assert again.indices() == list(range(newest + 1, again.newest + 1))
 
 
 async def test_an_unknown_token_gives_a_fresh_session():
@@ -175,7 +184,7 @@ async def test_a_connection_that_still_lives_is_closed_with_4010():
         await old.send(encode(Prompt(id="p", text="walk", seconds=9.0)))
         await first.until(lambda: first.newest >= 3)
         async with server.raw() as new:
-            second = Peer(new)
+            second = Peer(new, first.newest)
             await second.hello(resume=first.welcome.resume, received=first.received)
             assert second.welcome.resumed
             assert second.welcome.session == first.welcome.session
@@ -183,8 +192,7 @@ async def test_a_connection_that_still_lives_is_closed_with_4010():
                 await first.until(lambda: False)
             assert old.close_code == 4010
             assert first.errors == ["resumed_elsewhere"]
-            server.clock.shown(1000.0, 30)
-            await second.until(lambda: second.newest >= 30)
+            await second.shows(server.clock, 24)
             indices = first.indices() + second.indices()
             assert sorted(set(indices)) == list(range(max(indices) + 1))
             await new.send(encode(Control(action="stop")))
@@ -196,10 +204,12 @@ async def test_requests_under_way_fail_at_the_drop_and_later_ones_work():
         watcher = Watcher(client, server.clock)
         await client.prompt("a person walks", seconds=9.0)
         await watcher.until_frame(10)
-        server.engine.entered.clear()
+        under_way = asyncio.create_task(client.generate("a person bows", seconds=1.0))
         drop(client)
-        with contextlib.suppress(ConnectionLostError):
-            await client.send(Generate(id="lost", text="walk"))
+        with pytest.raises(ConnectionLostError):
+            await under_way
+        while not client.resumed:
+            await asyncio.sleep(0)
         clip = await client.generate("a person bows", seconds=1.0)
         assert clip.count == 20
         assert client.resumed == 1
