@@ -8,6 +8,9 @@
 
 Frames also go into one `FrameBuffer` per character, so a caller that draws at its own pace can read those instead and
 never look at the events. Every wait is bounded, and every failure is a `ClientError` that says what to do.
+
+A connection that drops is opened again and its session resumed, for `ClientConfig.resume_seconds`; events, buffers and
+prompt ids go on, and only `generate` and `edit` under way fail. Report playheads, so that the server keeps what was lost.
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.poses import Poses, pack_poses
+from protocol.resume import DROPS, resume_session
 
 __all__ = ["Client", "ClientConfig", "Event", "FrameBlock", "connect"]
 
@@ -84,12 +88,19 @@ class Client:
         """Messages from the server that could not be decoded; each is logged and skipped."""
         self.dropped_events = 0
         """Events that no one took before `event_capacity` was reached."""
+        self.resumed = 0
+        """How many times the connection has dropped and the session went on."""
         self._socket = socket
         self._buffers = {name: FrameBuffer(config.buffer_frames) for name in welcome.characters}
         self._pending: dict[str, asyncio.Future[Clip]] = {}
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self._closing = False
+        self._lost_for: ConnectionLostError | None = None  # why there is no way back
+        self._received = 0  # messages, as `hello.received` counts them
+        self._online = asyncio.Event()  # a connection that can be used, or none ever again
+        self._online.set()
         self._numbers = itertools.count(1)
         self._reader = asyncio.create_task(self._read(), name="motionbridge-client-reader")
 
@@ -139,10 +150,19 @@ class Client:
         return [entry.id for entry in entries]
 
     async def steer(
-        self, heading: float | None, speed: float | None, *, character: str = limits.DEFAULT_CHARACTER
+        self,
+        heading: float | None = None,
+        speed: float | None = None,
+        *,
+        waypoints: Sequence[tuple[float, float]] | None = None,
+        character: str = limits.DEFAULT_CHARACTER,
     ) -> None:
-        """Bends a walk toward a heading (radians about +Y) at a speed (m/s); None for both lets go."""
-        await self.send(build(Steer, character=character, heading=heading, speed=speed))
+        """Bends a walk: along way-points (x, z in metres), then toward a heading (radians about +Y), at a speed (m/s).
+
+        Replaces what was asked before; nothing at all lets go.
+        """
+        points = None if waypoints is None else tuple((x, z) for x, z in waypoints)
+        await self.send(build(Steer, character=character, heading=heading, speed=speed, waypoints=points))
 
     async def control(self, action: Action, *, character: str = limits.DEFAULT_CHARACTER) -> None:
         """Pauses, resumes, stops or removes a character, or switches its root motion."""
@@ -192,12 +212,15 @@ class Client:
         return await self._request(build(Edit, id=self._next_id(), text=text, ranges=pairs, **settings, **blocks))
 
     async def send(self, message: Message) -> None:
-        """Sends one message. ConnectionLostError when the connection is gone or takes nothing in time."""
+        """Sends one message, waiting for a resume in progress.
+
+        ConnectionLostError when the connection is gone for good or takes nothing in time.
+        """
+        data = encode(message)
         try:
             async with asyncio.timeout(self.config.send_timeout):
-                await self._socket.send(encode(message))
-        except ConnectionClosed as closed:
-            raise self._lost() from closed
+                while not await self._sent(data):
+                    await self._online.wait()
         except TimeoutError:
             raise ConnectionLostError(f"the server took no data for {self.config.send_timeout:g} s") from None
 
@@ -219,13 +242,30 @@ class Client:
                 break
             self._wake.clear()
             await self._wake.wait()
-        if self._socket.close_code != NORMAL_CLOSURE:
+        if self._lost_for is not None or self._socket.close_code != NORMAL_CLOSURE:
             raise self._lost()
 
     async def close(self) -> None:
         """Closes the connection; open requests fail with ConnectionLostError. Harmless when already closed."""
+        self._closing = True
+        if not self._online.is_set():
+            self._reader.cancel()
         await self._socket.close()
-        await self._reader
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def _sent(self, data: bytes) -> bool:
+        """Whether the connection took a message; False when it has dropped and may come back."""
+        await self._online.wait()
+        if self._closed:
+            raise self._lost()
+        socket = self._socket
+        try:
+            await socket.send(data)
+        except ConnectionClosed:
+            if socket is self._socket and not self._closed:
+                self._online.clear()  # set again by the reader, which sees the same end
+            return False
+        return True
 
     async def _request(self, message: Generate | Edit) -> Clip:
         future: asyncio.Future[Clip] = asyncio.get_running_loop().create_future()
@@ -241,7 +281,29 @@ class Client:
 
     async def _read(self) -> None:
         try:
+            await self._receive()
+            while self._has_dropped() and self.welcome.resume is not None:
+                self._online.clear()
+                self._fail_requests()
+                self._socket, self.welcome = await resume_session(self.config, self.welcome.resume, self._received)
+                for character in self.welcome.characters:
+                    self._add_buffer(character)
+                self.resumed += 1
+                self._online.set()
+                await self._receive()
+        except ConnectionLostError as error:
+            self._lost_for = error
+        finally:
+            self._closed = True
+            self._fail_requests()
+            self._online.set()
+            self._wake.set()
+
+    async def _receive(self) -> None:
+        """Takes what one connection brings, until it ends."""
+        try:
             async for data in self._socket:
+                self._received += 1
                 try:
                     self._take(data)
                 except ProtocolError as error:
@@ -249,12 +311,14 @@ class Client:
                     LOG.warning("skipped a message from the server: %s", error)
         except ConnectionClosed:
             LOG.debug("connection closed with code %s", self._socket.close_code)
-        finally:
-            self._closed = True
-            for future in self._pending.values():
-                if not future.done():
-                    future.set_exception(self._lost())
-            self._wake.set()
+
+    def _has_dropped(self) -> bool:
+        return not self._closing and self.config.resume_seconds > 0.0 and self._socket.close_code in DROPS
+
+    def _fail_requests(self) -> None:
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(self._lost())
 
     def _take(self, data: bytes | str) -> None:
         fields = unpack(data)
@@ -301,4 +365,6 @@ class Client:
         return f"{self.welcome.session[:ID_PREFIX_CHARACTERS]}-{next(self._numbers)}"
 
     def _lost(self) -> ConnectionLostError:
+        if self._lost_for is not None:
+            return ConnectionLostError(str(self._lost_for), self._lost_for.code)
         return ConnectionLostError.of(self._socket.close_code, self._socket.close_reason)

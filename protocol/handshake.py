@@ -33,6 +33,8 @@ class ClientConfig:
     request_timeout: float = 120.0
     close_timeout: float = 5.0
     buffer_frames: int = DEFAULT_CAPACITY
+    resume_seconds: float = limits.RESUME_SECONDS
+    """How long to try to get the session back after a drop; 0: not at all."""
     event_capacity: int = 1024
     """Events kept for a caller that is not iterating. When full, the oldest frames go first: they are in the buffer."""
 
@@ -65,9 +67,15 @@ async def open_socket(config: ClientConfig) -> ClientConnection:
     return socket
 
 
-async def shake_hands(socket: ClientConnection, config: ClientConfig) -> Welcome:
-    """Says `hello` and waits for `welcome`; a ClientError otherwise."""
+async def shake_hands(
+    socket: ClientConnection, config: ClientConfig, *, resume: str | None = None, received: int | None = None
+) -> Welcome:
+    """Says `hello` and waits for `welcome`; a ClientError otherwise.
+
+    ``resume`` is the token of an earlier session, of which ``received`` messages arrived.
+    """
     wishes = {"token": config.token, "frame_rate": config.frame_rate, "encoding": config.encoding}
+    wishes |= {"resume": resume, "received": received}
     hello = build(Hello, version=limits.PROTOCOL_VERSION, client=config.name, **wishes)
     try:
         async with asyncio.timeout(config.open_timeout):

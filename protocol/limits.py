@@ -40,6 +40,7 @@ UNIT_TOLERANCE: Final = 1e-3
 MAX_TIMELINE_PROMPTS: Final = 32
 MAX_QUEUED_PROMPTS: Final = 32
 MAX_EDIT_RANGES: Final = 16
+MAX_WAYPOINTS: Final = 32
 MAX_CHARACTERS: Final = 64
 MAX_PENDING_REQUESTS: Final = 4
 
@@ -50,6 +51,8 @@ MAX_VALUES: Final = 16_384
 
 HELLO_TIMEOUT_SECONDS: Final = 5.0
 PING_SECONDS: Final = 20.0
+RESUME_SECONDS: Final = 30.0
+"""How long a server keeps the session of a dropped connection, unless configured otherwise."""
 DEFAULT_LEAD_SECONDS: Final = 0.25
 MAX_AHEAD_SECONDS: Final = 2.0
 MESSAGES_PER_SECOND: Final = 100

@@ -36,6 +36,7 @@ from protocol.fields import (
     Steps,
     Text,
     Token,
+    Waypoints,
     edit_length,
     ordered_ranges,
 )
@@ -54,6 +55,7 @@ class Hello(Model):
     frame_rate: FrameRate = limits.DEFAULT_FRAME_RATE
     encoding: Encoding = "float32"
     resume: Token | None = None
+    received: Natural | None = None
 
 
 class Prompt(Model):
@@ -103,13 +105,15 @@ class Timeline(Model):
 
 
 class Steer(Model):
-    """Heading (radians about +Y, 0 faces +Z, positive toward +X) and speed (m/s) of a walking character's root."""
+    """Where a walking character goes: way-points (x, z in metres), then a heading (radians about +Y, 0 faces +Z, positive
+    toward +X); and its speed (m/s)."""
 
     type: Literal["steer"] = "steer"
     character: Name = limits.DEFAULT_CHARACTER
     id: Name | None = None
     heading: Heading | None = None
     speed: Speed | None = None
+    waypoints: Waypoints | None = None
 
 
 class Control(Model):

@@ -7,7 +7,6 @@ import http
 import inspect
 import logging
 import random
-import secrets
 import time
 from collections.abc import Callable
 from typing import Final
@@ -24,7 +23,7 @@ from server.config import ServeConfig, is_loopback
 from server.connection import Connection
 from server.greeting import ModelInfo
 from server.motion.motion import MotionEngine
-from server.session import Session
+from server.sessions import Sessions
 from server.timeline import Latency
 
 LOG = logging.getLogger(__name__)
@@ -59,8 +58,13 @@ class App:
             engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
         )
         self._clock = clock
-        self._rng = rng or random.SystemRandom()
-        self._latency = Latency(config.reserve_seconds)
+        self.sessions = Sessions(
+            config,
+            self._model,
+            Latency(config.reserve_seconds),
+            rng or random.SystemRandom(),
+            ended=self.batcher.cancel_owner,
+        )
         self._open = 0  # WebSockets, those included that are about to be told that there is no room
         self._admitted = 0
 
@@ -69,9 +73,9 @@ class App:
         full = self._admitted >= self.config.max_connections
         self._open += 1
         self._admitted += not full
-        session = Session(secrets.token_hex(8), self.config, self._model, self._latency, self._rng, full=full)
+        session = self.sessions.open(full=full)
         try:
-            await Connection(socket, session, self.batcher, self.config, self._clock).run()
+            await Connection(socket, session, self.sessions, self.batcher, self.config, self._clock).run()
         finally:
             self._open -= 1
             self._admitted -= not full

@@ -41,6 +41,11 @@ class ServeConfig(BaseModel):
     max_queued_prompts: Annotated[int, Field(ge=1, le=limits.MAX_QUEUED_PROMPTS)] = limits.MAX_QUEUED_PROMPTS
     max_pending_requests: Annotated[int, Field(ge=1, le=limits.MAX_PENDING_REQUESTS)] = limits.MAX_PENDING_REQUESTS
 
+    resume_seconds: Annotated[float, Field(ge=0.0, le=3600.0)] = limits.RESUME_SECONDS
+    """How long a session outlives its connection, for the client to come back; 0: not at all."""
+    max_parked: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Sessions without a connection; more, and the one that dropped first ends."""
+
     lead_seconds: Annotated[float, Field(ge=0.05, le=limits.MAX_AHEAD_SECONDS)] = limits.DEFAULT_LEAD_SECONDS
     """How far a client's stream is kept ahead of what it shows."""
     tick_seconds: Annotated[float, Field(ge=0.001, le=0.25)] = 1 / 30

@@ -7,6 +7,7 @@ when it goes on, what is stale by then has been skipped.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket as sockets
 from collections.abc import Callable
@@ -15,15 +16,21 @@ from typing import Final
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from protocol.errors import CloseCode
+from protocol.codec import encode
+from protocol.errors import CloseCode, ErrorCode
 from server.batcher import Batcher, BusyError, Result
 from server.config import ServeConfig
+from server.refusals import refusal
 from server.session import Close, Session
+from server.sessions import Sessions
 
 LOG = logging.getLogger(__name__)
 SEND_BUFFER_BYTES: Final = 64 * 1024
 """Of the kernel: what lies there is stale when a slow client reads it, so it is kept small."""
 CLOSE_REASON_BYTES: Final = 123
+DROPS: Final = frozenset({1011, int(CloseCode.TOO_SLOW)})
+"""Close codes, beside none at all, after which a client may come back: a missed pong, and data that it did not take."""
+TAKEN_OVER: Final = "another connection has resumed this session"
 
 
 class Connection:
@@ -33,24 +40,27 @@ class Connection:
         self,
         socket: ServerConnection,
         session: Session,
+        sessions: Sessions,
         batcher: Batcher,
         config: ServeConfig,
         clock: Callable[[], float],
     ) -> None:
         self._socket = socket
         self._session = session
+        self._sessions = sessions
         self._batcher = batcher
         self._config = config
         self._clock = clock
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._taken_over: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
-        """Serves the client. Returns when the connection is closed; its requests have left the model's queue then."""
+        """Serves the client. Returns when the connection is closed; its session has ended, or waits to be resumed."""
         _limit_send_buffer(self._socket)
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*tasks, self._taken_over}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         except ConnectionClosed:
@@ -62,12 +72,31 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._batcher.cancel_owner(self._session.id)
+            if self._taken_over.done():
+                await self._say_goodbye()
+            elif self._sessions.leave(self._session, self._clock(), dropped=self._has_dropped()):
+                self._exchange_jobs()
+
+    def _let_go(self) -> None:
+        """Another connection takes the session: from now on this one must not touch it."""
+        if not self._taken_over.done():
+            self._taken_over.set_result(None)
+
+    async def _say_goodbye(self) -> None:
+        error = refusal(ErrorCode.RESUMED_ELSEWHERE, TAKEN_OVER)
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            async with asyncio.timeout(self._config.close_timeout):
+                await self._socket.send(encode(error))
+        await self._close(Close(int(CloseCode.RESUMED_ELSEWHERE), TAKEN_OVER))
+
+    def _has_dropped(self) -> bool:
+        protocol = self._socket.protocol
+        return all(close.code in DROPS for close in (protocol.close_rcvd, protocol.close_sent) if close is not None)
 
     async def _read(self) -> None:
         try:
             async with asyncio.timeout(self._config.hello_timeout):
-                self._take(await self._socket.recv())
+                self._greet(await self._socket.recv())
         except TimeoutError:
             self._session.hello_missing()
             self._wake.set()
@@ -75,18 +104,27 @@ class Connection:
             self._take(await self._socket.recv())
         await self._socket.wait_closed()
 
+    def _greet(self, data: bytes | str) -> None:
+        self._session.receive(data, self._clock())
+        self._session = self._session.successor or self._session
+        if self._session.greeted:
+            self._sessions.hold(self._session, self._let_go)
+        self._wake.set()
+
     def _take(self, data: bytes | str) -> None:
+        if self._taken_over.done():
+            return
         self._session.receive(data, self._clock())
         self._wake.set()
 
     async def _write(self) -> None:
         next_tick = self._loop.time()
-        while True:
+        while not self._taken_over.done():
             self._wake.clear()
             output = self._session.output(self._clock())
             self._exchange_jobs()
             for data in output:
-                if not await self._send(data):
+                if self._taken_over.done() or not await self._send(data):
                     return
             if self._session.closing is not None:
                 await self._close(self._session.closing)
@@ -103,6 +141,8 @@ class Connection:
             async with asyncio.timeout(self._config.send_timeout):
                 await self._socket.send(data)
         except TimeoutError:
+            if self._taken_over.done():
+                return False
             self._session.too_slow(f"the client took no data for {self._config.send_timeout:g} s")
             await self._close(self._session.closing or Close(int(CloseCode.TOO_SLOW), "too slow"))
             return False
@@ -127,8 +167,10 @@ class Connection:
     def _delivery(self, number: int) -> Callable[[Result], None]:
         """What the model thread calls with the result of a job."""
 
+        session = self._session
+
         def arrive(result: Result) -> None:
-            self._session.deliver(number, result, self._clock())
+            session.deliver(number, result, self._clock())
             self._wake.set()
 
         return lambda result: _call_in(self._loop, arrive, result)

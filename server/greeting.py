@@ -58,15 +58,26 @@ def read_hello(data: bytes | str, config: ServeConfig) -> Hello:
     return hello
 
 
-def welcome(hello: Hello, session_id: str, config: ServeConfig, model: ModelInfo) -> Welcome:
-    """The answer to a `hello` that was accepted."""
-    supports = ["prompt", "timeline", "control", "playhead", "generate", *(["edit"] if model.edits else [])]
+def welcome(
+    hello: Hello,
+    session_id: str,
+    config: ServeConfig,
+    model: ModelInfo,
+    *,
+    resume: str | None = None,
+    characters: tuple[str, ...] | None = None,
+) -> Welcome:
+    """The answer to a `hello` that was accepted; ``resume`` is the session's token, ``characters`` of one resumed."""
+    supports = ["prompt", "timeline", "steer", "control", "playhead", "generate", *(["edit"] if model.edits else [])]
     return Welcome(
         version=limits.PROTOCOL_VERSION,
         server=SERVER_NAME,
         server_version=_version(),
         model=model.name[: limits.MAX_NAME_CHARACTERS],
         session=session_id,
+        resume=resume,
+        resumed=characters is not None,
+        characters=characters or (),
         supports=tuple(supports),
         frame_rate=hello.frame_rate,
         encoding=hello.encoding,

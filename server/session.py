@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -35,6 +34,8 @@ from server.clips import ClipEdit, generate_request, generated_clip, model_frame
 from server.config import ServeConfig
 from server.greeting import HelloError, ModelInfo, read_hello, welcome
 from server.motion.motion import Motion
+from server.motion.steering import Target
+from server.outbox import Outbox
 from server.refusals import Allowance, RefusalWindow, refusal, unknown_character
 from server.timeline import CharacterTimeline, Entry, Latency, Pending, TimelineSettings
 
@@ -85,16 +86,26 @@ class Session:
         rng: random.Random,
         *,
         full: bool = False,
+        token: str | None = None,
+        find: Callable[[Hello, float], Session | None] = lambda hello, now: None,
     ) -> None:
-        """``full``: the server has no room, the client is told so after its `hello`."""
+        """``full``: the server has no room, the client is told so after its `hello`.
+
+        ``token`` is what the client may resume with. ``find`` gives, at a `hello` that resumes, the earlier session, resumed.
+        """
         self.id = session_id
+        self.token = token
         self.closing: Close | None = None
+        self.successor: Session | None = None
+        """The earlier session that the client has resumed: it takes this one's place."""
+        self._find = find
         self._config, self._model, self._latency, self._rng, self._full = config, model, latency, rng, full
         self._hello: Hello | None = None
         self._packer = FramePacker(limits.DEFAULT_FRAME_RATE, "float32")
         self._settings: TimelineSettings | None = None
         self._characters: dict[str, CharacterTimeline] = {}
-        self._outbox: deque[bytes] = deque()
+        self._outbox = Outbox(OUTBOX_MESSAGES)
+        self._stopped: list[CharacterTimeline] = []  # by the drop of the connection, not by the client
         self._jobs: list[Job] = []
         self._cancelled: list[int] = []
         self._work: dict[int, _Work] = {}
@@ -110,7 +121,7 @@ class Session:
             return
         try:
             if self._hello is None:
-                self._greet(data)
+                self._greet(data, now)
                 return
             fields = unpack(data)
             if fields["type"] != "playhead" and not self._allowance.take(now):
@@ -146,7 +157,7 @@ class Session:
         if work is None:
             return
         if isinstance(work.target, _Clip):
-            self._send(self._clip_answer(work.target, result))
+            self._answer(work.target, result)
         else:
             timeline, pending = work.target
             if timeline.pending is pending:
@@ -171,11 +182,10 @@ class Session:
         streaming = self._characters.items() if self.closing is None else ()
         for name, timeline in streaming:
             for run in timeline.due(now):
-                self._put(self._packer.pack(name, run.first, run.prompt, run.poses))
+                packed = self._packer.pack(name, run.first, run.prompt, run.poses)
+                self._check_room(self._outbox.put_frames(packed, name, run.first))
         self._collect()
-        ready = list(self._outbox)
-        self._outbox.clear()
-        return ready
+        return self._outbox.take()
 
     def take_jobs(self) -> list[Job]:
         """The requests to submit, once."""
@@ -189,7 +199,44 @@ class Session:
 
     # Life of the connection
 
-    def _greet(self, data: bytes | str) -> None:
+    @property
+    def greeted(self) -> bool:
+        """Whether a `hello` was accepted."""
+        return self._hello is not None
+
+    def fits(self, hello: Hello) -> bool:
+        """Whether ``hello`` can resume this session: its timelines are made for one frame rate."""
+        return self._hello is not None and self._hello.frame_rate == hello.frame_rate
+
+    def park(self, now: float) -> None:
+        """The connection is gone: characters stand still, open `generate` and `edit` are given up."""
+        self.closing = None
+        for number, work in list(self._work.items()):
+            if isinstance(work.target, _Clip):
+                self._cancelled.append(number)
+                del self._work[number]
+        self._outbox.drop_passing()
+        self._stopped = [timeline for timeline in self._characters.values() if not timeline.paused]
+        for timeline in self._stopped:
+            timeline.pause(now)
+
+    def resume(self, hello: Hello, now: float) -> None:
+        """Another connection goes on with this session, which is parked: what the client did not receive is sent again."""
+        self._hello = hello
+        self._packer = FramePacker(hello.frame_rate, hello.encoding)
+        known = hello.received is not None
+        firsts = self._outbox.rewind(hello.received) if hello.received is not None else {}
+        for name, timeline in self._characters.items():
+            if name in firsts or not known:
+                timeline.rewind(firsts.get(name))
+        for timeline in self._stopped:
+            timeline.resume(now)
+        self._stopped = []
+        characters = tuple(self._characters)
+        greeting = welcome(hello, self.id, self._config, self._model, resume=self.token, characters=characters)
+        self._outbox.greet(encode(greeting))
+
+    def _greet(self, data: bytes | str, now: float) -> None:
         try:
             hello = read_hello(data, self._config)
         except HelloError as error:
@@ -199,6 +246,10 @@ class Session:
             text = f"the server has {self._config.max_connections} connections already, which is its limit"
             self._refuse_for_good(ErrorCode.SERVER_FULL, text)
             return
+        if hello.resume is not None:
+            self.successor = self._find(hello, now)
+            if self.successor is not None:
+                return
         self._hello = hello
         self._packer = FramePacker(hello.frame_rate, hello.encoding)
         config, model = self._config, self._model
@@ -215,7 +266,7 @@ class Session:
             max_frames=model.max_frames,
             foot_lock=config.foot_lock,
         )
-        self._send(welcome(hello, self.id, config, model))
+        self._outbox.greet(encode(welcome(hello, self.id, config, model, resume=self.token, characters=None)))
 
     # Messages
 
@@ -269,8 +320,11 @@ class Session:
         return None
 
     def _on_steer(self, message: Steer, now: float) -> Error | None:
-        text = "this server cannot steer; see welcome.supports"
-        return refusal(ErrorCode.UNSUPPORTED, text, message.id, message.character)
+        timeline = self._characters.get(message.character)
+        if timeline is None:
+            return unknown_character(message.character, message.id)
+        timeline.steer(Target(message.heading, message.speed, message.waypoints or ()), now)
+        return None
 
     def _on_control(self, message: Control, now: float) -> Error | None:
         timeline = self._characters.get(message.character)
@@ -354,7 +408,7 @@ class Session:
     def _expire(self, work: _Work, now: float) -> None:
         error = GenerationError(f"the model did not answer within {self._config.generation_timeout:g} s")
         if isinstance(work.target, _Clip):
-            self._send(self._clip_answer(work.target, error))
+            self._answer(work.target, error)
         else:
             work.target[0].deliver(error, now)
 
@@ -362,6 +416,9 @@ class Session:
         self._numbers += 1
         self._work[self._numbers] = _Work(target, now + self._config.generation_timeout)
         self._jobs.append(Job(self._numbers, request))
+
+    def _answer(self, clip: _Clip, result: Result) -> None:
+        self._check_room(self._outbox.put(encode(self._clip_answer(clip, result)), repeats=False))
 
     def _clip_answer(self, clip: _Clip, result: Result) -> ServerMessage:
         if isinstance(result, Exception):
@@ -413,7 +470,7 @@ class Session:
     def _refuse_for_good(self, code: ErrorCode, text: str) -> None:
         if self.closing is None:
             message = text[: limits.MAX_ERROR_CHARACTERS]
-            self._outbox.append(encode(Error(code=code.value, message=message)))
+            self._outbox.put_last_words(encode(Error(code=code.value, message=message)))
             self.closing = Close(int(FATAL[code]), message)
 
     # Outbox
@@ -424,10 +481,8 @@ class Session:
                 self._send(status)
 
     def _send(self, message: ServerMessage) -> None:
-        self._put(encode(message))
+        self._check_room(self._outbox.put(encode(message)))
 
-    def _put(self, data: bytes) -> None:
-        if len(self._outbox) >= OUTBOX_MESSAGES:
+    def _check_room(self, taken: bool) -> None:
+        if not taken:
             self.too_slow(f"{OUTBOX_MESSAGES} messages wait for the client; it must read")
-            return
-        self._outbox.append(data)

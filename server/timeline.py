@@ -17,6 +17,7 @@ from protocol.fields import OnEnd, Status
 from protocol.messages import PromptStatus
 from protocol.poses import Poses
 from server.motion.motion import Motion, MotionRequest
+from server.motion.steering import Target
 from server.track import Track
 
 STEP_FRAMES: Final = 4
@@ -183,6 +184,11 @@ class CharacterTimeline:
         """From the first frame that was not sent on, the root travels or stays."""
         self._track.set_travel(max(self._track.start + 1, self._track.first_model_frame(self._next)), on)
 
+    def steer(self, target: Target, now: float) -> None:
+        """From the first frame that can still be changed on, the path bends toward ``target``, until it is replaced."""
+        first = self._track.steer(min(self._first_changeable(now, 0.0), self._track.end), target)
+        self._next = min(self._next, first)
+
     def report(self, frame: int, now: float) -> bool:
         """Takes a playhead report; False when that frame was never sent. Reports that go back are ignored."""
         if frame > self.highest_sent:
@@ -193,6 +199,20 @@ class CharacterTimeline:
             if self._paused_at is not None:
                 self._paused_at = float(frame)
         return True
+
+    @property
+    def paused(self) -> bool:
+        """Whether the clock stands still."""
+        return self._paused_at is not None
+
+    def rewind(self, first: int | None) -> None:
+        """While paused: frames from ``first`` on are to be sent again; None: from the last playhead on."""
+        assert self._paused_at is not None
+        if first is None:
+            first = (self._reported[0] if self._reported is not None else math.floor(self._paused_at)) + 1
+        if first < self._next:
+            self._next = max(first, self._track.first_held)
+            self._paused_at = min(self._paused_at, max(self._next - 1.0, 0.0))
 
     def take_statuses(self) -> list[PromptStatus]:
         """The statuses since the last call, in order."""
@@ -237,10 +257,10 @@ class CharacterTimeline:
         earliest = min(self._first_changeable(now, 0.0), self._track.end)
         late = pending.splice < earliest
         splice = max(pending.splice, earliest)
-        self._track.splice(splice, result, place=late or request.context is None)
+        first = self._track.splice(splice, result, place=late or request.context is None)
         self._segments = [segment for segment in self._segments if segment.start < splice]
         self._segments.append(_Segment(splice, entry))
-        self._next = min(self._next, self._track.first_frame(splice))
+        self._next = min(self._next, first)
         for other in self._live:
             other.end = min(other.end, splice)
         fresh = entry.end == 0
@@ -256,7 +276,7 @@ class CharacterTimeline:
         if fresh and entry.id is not None:
             self._live.append(entry)
             seconds = (len(result) + entry.left) / self._settings.fps
-            self._status(entry, "started", frame=self._track.first_frame(splice), seconds=seconds, seed=entry.seed)
+            self._status(entry, "started", frame=first, seconds=seconds, seed=entry.seed)
 
     # What is sent
 
@@ -276,7 +296,7 @@ class CharacterTimeline:
         if 0 <= self.highest_sent < self._next < stale:
             self.dropped += stale - self._next
             self._next = stale
-        while self._track.client_end < end:
+        while self._track.reach(end) < end:
             self._extend()
         runs = list(self._runs(self._next, end))
         if end > self._next:
@@ -296,7 +316,7 @@ class CharacterTimeline:
                 count = min(high - low, limits.MAX_FRAMES)
                 yield Run(low, segment.entry.id if segment.entry else None, self._track.poses(low, low + count))
                 low += count
-        kept = [at for at, start in enumerate(starts) if start <= first]
+        kept = [at for at, start in enumerate(starts) if start <= self._track.first_held]
         self._segments = self._segments[kept[-1] if kept else 0 :]
 
     def _extend(self) -> None:
@@ -367,7 +387,7 @@ class CharacterTimeline:
         return position
 
     def _model_position(self, now: float) -> float:
-        return self._position(now) * self._settings.fps / self._settings.frame_rate
+        return self._track.model_time(self._position(now))
 
     # Ends of prompts
 

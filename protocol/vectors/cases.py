@@ -94,6 +94,7 @@ def client_messages() -> dict[str, Message]:
             encoding="int16",
             resume="3f2a",
         ),
+        "hello_resume": Hello(version=1, resume="3f2a", received=1234),
         "hello_other_version": Hello(version=2, client="from the future"),
         "prompt": Prompt(id="p1", text="a person walks forward"),
         "prompt_full": Prompt(
@@ -112,6 +113,7 @@ def client_messages() -> dict[str, Message]:
         "timeline_full": Timeline(character="hero", id="r1", prompts=entries, mode="queue", on_end="hold"),
         "steer": Steer(),
         "steer_full": Steer(character="hero", id="r2", heading=-1.5, speed=1.25),
+        "steer_waypoints": Steer(heading=0.5, waypoints=((2.0, 3.5), (-1.25, 6.0))),
         "control": Control(action="pause"),
         "control_full": Control(character="hero", id="r3", action="root_motion_off"),
         "playhead": Playhead(frame=0),

@@ -61,9 +61,13 @@ def clean_contacts(
     enter = (height < np.tile(settings.enter_height, 2)) & (speed < settings.enter_speed)
     stay = height < np.tile(settings.leave_height, 2)
     stay &= (speed < settings.leave_speed) if flags is None else flags
-    contacts = hysteresis(enter & stay, stay, held)
-    contacts = replace_short_runs(contacts, False, round(settings.least_gap * fps))
-    return replace_short_runs(contacts, True, round(settings.least_contact * fps))
+    return without_flicker(hysteresis(enter & stay, stay, held), fps, settings)
+
+
+def without_flicker(flags: np.ndarray, fps: float, settings: ContactSettings = DEFAULT) -> np.ndarray:
+    """Contacts (T, 4) bool with gaps closed and contacts dropped that are shorter than ``settings`` says."""
+    flags = replace_short_runs(flags, False, round(settings.least_gap * fps))
+    return replace_short_runs(flags, True, round(settings.least_contact * fps))
 
 
 def hysteresis(enter: np.ndarray, stay: np.ndarray, before: np.ndarray) -> np.ndarray:

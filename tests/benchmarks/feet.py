@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -86,7 +87,8 @@ def both(play: Callable[[Track], None], fps: float) -> tuple[Track, Track]:
 def whole(motion: Motion, fps: float) -> Shown:
     """All client frames of one motion."""
     off, on = both(lambda track: track.splice(0, motion), fps)
-    return Shown(off.poses(0, off.client_end), on.poses(0, on.client_end))
+    end = min(track.reach(math.ceil(len(motion) * RATE / fps)) for track in (off, on))
+    return Shown(off.poses(0, end), on.poses(0, end))
 
 
 def sped_up(motion: Motion, factor: float) -> Motion:
@@ -109,7 +111,8 @@ def splices(clips: Sequence[Motion], fps: float, count: int, seed: int) -> Itera
 
         off, on = both(play, fps)
         frame = off.first_frame(at)
-        yield Shown(off.poses(frame - around, frame + around), on.poses(frame - around, frame + around))
+        end = min(track.reach(frame + around) for track in (off, on))
+        yield Shown(off.poses(frame - around, end), on.poses(frame - around, end))
 
 
 def reconstructions(engine: Engine, clips: Sequence[Motion]) -> Iterator[Motion]:

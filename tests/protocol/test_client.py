@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from protocol.messages import (
     Prompt,
     PromptStatus,
     Stats,
+    Steer,
     Timeline,
 )
 from protocol.vectors.cases import blocks, example_poses, server_messages
@@ -357,3 +359,141 @@ async def test_a_plain_library_client_can_talk_to_the_same_server():
         assert codec.decode_server(await socket.recv()) == WELCOME
         await send(socket, Prompt(id="p", text="walk"))
         assert codec.decode_server(await socket.recv()) == accepted("p")
+
+
+RESUMABLE = WELCOME.model_copy(update={"resume": "t0ken"})
+
+
+@contextlib.asynccontextmanager
+async def connections(*scripts):
+    """A server that runs one script for each connection, the last one for all that follow; ``hello``s are kept."""
+    hellos = []
+
+    async def handler(socket):
+        hellos.append(codec.decode_client(await socket.recv()))
+        await scripts[min(len(hellos), len(scripts)) - 1](socket)
+
+    async with serve(handler, "127.0.0.1", 0, subprotocols=[limits.SUBPROTOCOL], compression=None) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield (
+            ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0),
+            hellos,
+        )
+
+
+async def drops_after_frames(socket):
+    await send(socket, RESUMABLE, accepted("a"), PACKER.pack("main", 0, "a", example_poses(3)))
+    await receive(socket)
+    socket.transport.abort()
+
+
+async def test_a_dropped_connection_is_resumed_and_events_go_on():
+    seen = []
+
+    async def second(socket):
+        await send(socket, RESUMABLE.model_copy(update={"resumed": True, "characters": ("main", "new")}))
+        seen.append(await receive(socket))
+        await send(socket, PACKER.pack("main", 3, "a", example_poses(2)))
+        await socket.close()
+
+    async with connections(drops_after_frames, second) as (config, hellos), connect(config) as client:
+        events = aiter(client)
+        assert isinstance(await anext(events), PromptStatus)
+        assert (await anext(events)).first == 0
+        with pytest.raises(ConnectionLostError):
+            await client.generate("a person bows")  # the server reads it and drops
+        await client.control("pause")
+        rest = [event.first async for event in events]
+        assert rest == [3]
+        assert client.buffer().buffered(-1) == 5
+        assert client.characters == ("main", "new")
+        assert client.resumed == 1
+    assert (hellos[0].resume, hellos[0].received) == (None, None)
+    assert (hellos[1].resume, hellos[1].received) == ("t0ken", 2)
+    assert seen == [Control(action="pause")]
+
+
+async def test_a_session_that_is_gone_ends_the_client_with_the_reason():
+    async def fresh(socket):
+        await send(socket, RESUMABLE)
+        await socket.wait_closed()
+
+    async with connections(drops_after_frames, fresh) as (config, _), connect(config) as client:
+        await client.control("pause")
+        with pytest.raises(ConnectionLostError, match="no longer has the session"):
+            async for _ in client:
+                pass
+        with pytest.raises(ConnectionLostError, match="no longer has the session"):
+            await client.prompt("too late")
+
+
+async def test_resuming_is_tried_again_when_there_is_no_room_but_not_for_ever():
+    async def full(socket):
+        await send(socket, Error(code="server_full", message="64 connections"))
+        await socket.close(CloseCode.SERVER_FULL, "64 connections")
+
+    async with connections(drops_after_frames, full) as (config, hellos):
+        async with connect(replace(config, resume_seconds=0.35)) as client:
+            await client.control("pause")
+            with pytest.raises(ConnectionLostError, match=r"within 0\.35 s.*64 connections"):
+                async for _ in client:
+                    pass
+        assert len(hellos) > 2
+
+
+@pytest.mark.parametrize("case", ["switched off", "no token", "closed by the server", "refused"])
+async def test_not_every_end_is_resumed(case):
+    async def ends(socket):
+        await send(socket, WELCOME if case == "no token" else RESUMABLE)
+        await receive(socket)
+        if case == "closed by the server":
+            await socket.close(CloseCode.TOO_SLOW, "nothing was read")
+        socket.transport.abort()
+
+    async def refuses(socket):
+        await send(socket, Error(code="unauthorized", message="wrong token"))
+        await socket.close(CloseCode.UNAUTHORIZED, "wrong token")
+
+    async with connections(ends, refuses) as (config, hellos):
+        config = replace(config, resume_seconds=0.0) if case == "switched off" else config
+        async with connect(config) as client:
+            await client.control("pause")
+            with pytest.raises(ConnectionLostError, match="wrong token" if case == "refused" else "code"):
+                async for _ in client:
+                    pass
+        assert len(hellos) == (2 if case == "refused" else 1)
+
+
+async def test_closing_while_it_resumes_ends_at_once():
+    async def silent(socket):
+        await socket.wait_closed()
+
+    async with connections(drops_after_frames, silent) as (config, hellos):
+        client = await Client.open(config)
+        await client.control("pause")
+        while len(hellos) < 2:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5.0):
+            await client.close()
+        assert client.resumed == 0
+
+
+async def test_steering_reaches_the_server_as_it_should():
+    seen = []
+
+    async def script(socket):
+        for _ in range(3):
+            seen.append(await receive(socket))
+        await socket.close()
+
+    async with scripted(script) as config, connect(config) as client:
+        await client.steer(1.0, 1.5)
+        await client.steer(waypoints=[(1, 2.5), (-3.0, 0.0)], character="hero")
+        await client.steer()
+        async for _ in client:
+            pass
+    assert seen == [
+        Steer(heading=1.0, speed=1.5),
+        Steer(character="hero", waypoints=((1.0, 2.5), (-3.0, 0.0))),
+        Steer(),
+    ]

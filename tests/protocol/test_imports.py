@@ -9,7 +9,7 @@ import pytest
 import protocol
 
 ALLOWED = {"protocol", "numpy", "msgpack", "pydantic", "pydantic_core"}
-SOCKETS = {"client.py", "handshake.py"}
+SOCKETS = {"client.py", "handshake.py", "resume.py"}
 FILES = sorted(Path(protocol.__file__).parent.rglob("*.py"))
 
 

@@ -51,12 +51,19 @@ def test_another_start_is_refused_with_its_code(data, config, code, named):
 
 def test_welcome_says_what_the_client_needs():
     config = ServeConfig(lead_seconds=0.5, max_characters=3, max_queued_prompts=5, max_pending_requests=2)
-    answer = welcome(hello(frame_rate=60.0, encoding="int16"), "abc", config, info())
+    answer = welcome(hello(frame_rate=60.0, encoding="int16"), "abc", config, info(), resume="again")
     assert (answer.version, answer.model, answer.session) == (limits.PROTOCOL_VERSION, "tiny", "abc")
     assert (answer.frame_rate, answer.encoding, answer.model_frame_rate, answer.lead) == (60.0, "int16", 20.0, 0.5)
     assert (answer.limits.characters, answer.limits.queued_prompts, answer.limits.pending_requests) == (3, 5, 2)
     assert tuple(joint.name for joint in answer.skeleton.joints) == default_skeleton().names
+    assert (answer.resume, answer.resumed, answer.characters) == ("again", False, ())
     assert encode(answer)
+
+
+def test_welcome_back_names_the_characters():
+    answer = welcome(hello(), "abc", OPEN, info(), resume="again", characters=("main", "npc"))
+    assert (answer.resumed, answer.characters) == (True, ("main", "npc"))
+    assert "steer" in answer.supports
 
 
 def test_welcome_promises_edit_only_when_the_model_can():

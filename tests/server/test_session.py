@@ -76,7 +76,7 @@ def test_welcome_says_what_was_agreed():
     assert (welcome.resume, welcome.resumed, welcome.limits.characters) == (None, False, 3)
     assert welcome.skeleton.skeleton().names == default_skeleton().names
     assert "edit" in welcome.supports
-    assert "steer" not in welcome.supports
+    assert "steer" in welcome.supports
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_full_server_says_so():
         (msgpack.packb({"type": "hello", "version": 1}), "unexpected_message"),
         (msgpack.packb({"type": "control", "id": "c", "action": "stop"}), "unknown_character"),
         (msgpack.packb({"type": "playhead", "frame": 1}), "unknown_character"),
-        (msgpack.packb({"type": "steer", "id": "s", "heading": 1.0}), "unsupported"),
+        (msgpack.packb({"type": "steer", "id": "s", "heading": 1.0}), "unknown_character"),
     ],
 )
 def test_soft_errors_leave_the_session_open(data, code):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from protocol.poses import contact_flags
+from protocol.poses import Poses, contact_flags
 from protocol.skeleton import default_skeleton
 from server.motion import kinematics
 from server.motion import rotation as rot
@@ -29,9 +29,14 @@ def standing(frames: int, shift: float = 0.0, bend: float = 25.0, heading: float
     return Motion(root, rotations, contacts, np.zeros((frames, 3)), np.full(frames, heading))
 
 
+def shown(track: Track, first: int = 0, end: int | None = None) -> Poses:
+    """Client frames ``first`` to ``end``, or all."""
+    return track.poses(first, track.reach(end if end is not None else 10_000))
+
+
 def feet_of(track: Track, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Positions (n, 4, 3) and contacts (n, 4) of the feet that the client gets."""
-    poses = track.poses(first, track.client_end)
+    poses = shown(track, first)
     joints = kinematics.positions(poses.rotations.astype(float), poses.root.astype(float), SKELETON)
     return joints[:, FEET], contact_flags(poses.contacts).astype(bool)
 
@@ -58,10 +63,10 @@ def test_planted_feet_stay_while_a_difference_decays():
 def test_a_new_future_changes_no_frame_before_it(at):
     track = spliced(True)
     first = track.first_frame(at)
-    before = track.poses(0, first)
+    before = shown(track, 0, first)
     kept = [array.copy() for array in (before.root, before.rotations, before.contacts)]
     track.splice(at, standing(50, shift=-0.1, heading=-0.2))
-    after = track.poses(0, first)
+    after = shown(track, 0, first)
     for old, new in zip(kept, (after.root, after.rotations, after.contacts), strict=True):
         np.testing.assert_array_equal(new, old)
     feet, contacts = feet_of(track, max(0, first - 1))
@@ -81,8 +86,8 @@ def test_a_stretch_appended_goes_on_with_the_same_locks():
     whole.splice(21, drift)
     parts.splice(21, drift[:40])
     parts.splice(61, drift[40:])
-    np.testing.assert_allclose(parts.poses(0, 140).rotations, whole.poses(0, 140).rotations, atol=1e-5)
-    np.testing.assert_allclose(parts.poses(0, 140).root, whole.poses(0, 140).root, atol=1e-5)
+    np.testing.assert_allclose(shown(parts, 0, 140).rotations, shown(whole, 0, 140).rotations, atol=1e-5)
+    np.testing.assert_allclose(shown(parts, 0, 140).root, shown(whole, 0, 140).root, atol=1e-5)
 
 
 def test_what_the_model_continues_from_is_not_locked():
@@ -101,16 +106,32 @@ def test_forgetting_keeps_the_locks():
         track.splice(60, standing(40, shift=0.12))
     first = forgetful.first_frame(60) - 3
     np.testing.assert_array_equal(
-        forgetful.poses(first, first + 40).rotations, whole.poses(first, first + 40).rotations
+        shown(forgetful, first, first + 40).rotations, shown(whole, first, first + 40).rotations
     )
 
 
-def test_on_the_spot_the_feet_move_as_they_do_when_travelling():
-    travelling, on_the_spot = Track(FPS, RATE, 0.1), Track(FPS, RATE, 0.1)
+def test_on_the_spot_the_feet_are_free():
+    locked, planned = (Track(FPS, RATE, 0.1, foot_lock=on) for on in (True, False))
     drift = standing(80)
     drift.root[:, 0] += 0.002 * np.arange(80)
-    for track in (travelling, on_the_spot):
+    for track in (locked, planned):
+        track.set_travel(0, False)
         track.splice(0, drift)
-    on_the_spot.set_travel(1, False)
-    np.testing.assert_allclose(on_the_spot.poses(0, 100).rotations, travelling.poses(0, 100).rotations, atol=1e-6)
-    np.testing.assert_allclose(on_the_spot.poses(2, 100).root[:, 0], on_the_spot.poses(2, 3).root[0, 0], atol=1e-6)
+    ours, plain = shown(locked, 0, 100), shown(planned, 0, 100)
+    np.testing.assert_array_equal(ours.rotations, plain.rotations)
+    np.testing.assert_array_equal(ours.contacts, plain.contacts)
+    np.testing.assert_allclose(ours.root[:, 0], ours.root[0, 0], atol=1e-6)
+
+
+def test_what_is_shown_does_not_depend_on_when_it_is_asked_for():
+    at_once, bit_by_bit = (Track(FPS, RATE, 0.1) for _ in range(2))
+    flickering = standing(80, shift=0.05, heading=0.1)
+    flickering.contacts[20:80:7] = False
+    for track in (at_once, bit_by_bit):
+        track.splice(0, standing(20))
+        track.splice(20, flickering)
+    for end in range(1, 140):
+        bit_by_bit.reach(end)
+    ours, theirs = shown(at_once, 0, 140), shown(bit_by_bit, 0, 140)
+    np.testing.assert_array_equal(ours.rotations, theirs.rotations)
+    np.testing.assert_array_equal(ours.contacts, theirs.contacts)

@@ -1,0 +1,104 @@
+"""All sessions of a server: those that a connection holds, and those that wait for their client to come back."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from protocol.messages import Hello
+from server.config import ServeConfig
+from server.greeting import ModelInfo
+from server.session import Session
+from server.timeline import Latency
+
+LOG = logging.getLogger(__name__)
+TOKEN_BYTES: Final = 24
+
+
+class Sessions:
+    """Opens, parks, resumes and ends sessions. Without a clock: expired ones end when something else happens.
+
+    ``ended`` is called with the id of each session that is over.
+    """
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        model: ModelInfo,
+        latency: Latency,
+        rng: random.Random,
+        ended: Callable[[str], object],
+    ) -> None:
+        self._config, self._model, self._latency, self._rng, self._ended = config, model, latency, rng, ended
+        self._held: dict[str, tuple[Session, Callable[[], None]]] = {}  # by token, with how to make the holder let go
+        self._parked: OrderedDict[str, tuple[Session, float]] = OrderedDict()  # by token, until when
+
+    @property
+    def parked(self) -> int:
+        """Sessions without a connection."""
+        return len(self._parked)
+
+    def open(self, *, full: bool) -> Session:
+        """A session for a new connection; its `hello` may turn it into an earlier one, its ``successor``."""
+        token = secrets.token_urlsafe(TOKEN_BYTES) if self._config.resume_seconds > 0.0 else None
+        return Session(
+            secrets.token_hex(8),
+            self._config,
+            self._model,
+            self._latency,
+            self._rng,
+            full=full,
+            token=token,
+            find=self._find,
+        )
+
+    def hold(self, session: Session, let_go: Callable[[], None]) -> None:
+        """A connection serves a greeted session. ``let_go`` makes it stop at once, when another one takes it over."""
+        if session.token is not None:
+            self._held[session.token] = (session, let_go)
+
+    def leave(self, session: Session, now: float, *, dropped: bool) -> bool:
+        """The connection that held the session is gone. ``dropped``: its client may come back. Returns whether it is kept."""
+        self._expire(now)
+        if session.token is not None:
+            self._held.pop(session.token, None)
+        if not (dropped and session.greeted) or session.token is None:
+            self._ended(session.id)
+            return False
+        session.park(now)
+        self._parked[session.token] = (session, now + self._config.resume_seconds)
+        LOG.info("session %s: dropped, kept for %g s", session.id, self._config.resume_seconds)
+        while len(self._parked) > self._config.max_parked:
+            self._end_oldest()
+        return True
+
+    def _find(self, hello: Hello, now: float) -> Session | None:
+        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit."""
+        self._expire(now)
+        token = hello.resume
+        if token is None:
+            return None
+        if token in self._parked and self._parked[token][0].fits(hello):
+            session, _ = self._parked.pop(token)
+        elif token in self._held and self._held[token][0].fits(hello):
+            session, let_go = self._held.pop(token)
+            let_go()
+            session.park(now)
+        else:
+            return None
+        session.resume(hello, now)
+        LOG.info("session %s: resumed", session.id)
+        return session
+
+    def _expire(self, now: float) -> None:
+        while self._parked and next(iter(self._parked.values()))[1] <= now:
+            self._end_oldest()
+
+    def _end_oldest(self) -> None:
+        _, (session, _) = self._parked.popitem(last=False)
+        LOG.info("session %s: its client did not come back", session.id)
+        self._ended(session.id)

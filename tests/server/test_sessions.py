@@ -1,0 +1,127 @@
+"""Which sessions can be resumed, for how long, and how many are kept."""
+
+import random
+
+import msgpack
+import pytest
+
+from protocol.codec import unpack, validate_server
+from protocol.messages import Welcome
+from protocol.skeleton import default_skeleton
+from server.config import ServeConfig
+from server.greeting import ModelInfo
+from server.session import Session
+from server.sessions import Sessions
+from server.timeline import Latency
+
+MODEL = ModelInfo("fake", 20.0, default_skeleton(), 196, 20, edits=True)
+
+
+class House:
+    """Sessions without sockets."""
+
+    def __init__(self, **settings) -> None:
+        self.ended: list[str] = []
+        self.output: list = []
+        """What came after the last `welcome`."""
+        self.config = ServeConfig(**settings)
+        self.sessions = Sessions(self.config, MODEL, Latency(0.1), random.Random(1), self.ended.append)
+
+    def enter(self, now: float = 0.0, **hello) -> tuple[Session, Welcome]:
+        """What a connection does at its start."""
+        fresh = self.sessions.open(full=False)
+        fresh.receive(msgpack.packb({"type": "hello", "version": 1, **hello}), now)
+        session = fresh.successor or fresh
+        self.sessions.hold(session, lambda: None)
+        first, *self.output = [validate_server(unpack(data)) for data in session.output(now)]
+        return session, first
+
+    def say(self, session: Session, type_: str, now: float, **fields) -> None:
+        session.receive(msgpack.packb({"type": type_, **fields}), now)
+
+    def drop(self, session: Session, now: float) -> bool:
+        return self.sessions.leave(session, now, dropped=True)
+
+
+def test_a_dropped_session_comes_back_with_what_it_had():
+    house = House()
+    session, welcome = house.enter()
+    assert welcome.resume
+    assert not welcome.resumed
+    house.say(session, "prompt", 0.0, id="p", text="walk", character="hero")
+    assert house.drop(session, 1.0)
+    assert house.sessions.parked == 1
+    again, resumed = house.enter(30.9, resume=welcome.resume, received=0, encoding="int16")
+    assert again is session
+    assert (resumed.resumed, resumed.characters, resumed.encoding) == (True, ("hero",), "int16")
+    assert (resumed.resume, resumed.session) == (welcome.resume, welcome.session)
+    assert house.sessions.parked == 0
+    assert house.ended == []
+
+
+@pytest.mark.parametrize(
+    ("hello", "now"),
+    [({"resume": "unknown"}, 1.0), ({"frame_rate": 60.0}, 1.0), ({}, 31.0)],
+    ids=["unknown token", "other frame rate", "too late"],
+)
+def test_what_cannot_be_resumed_is_a_fresh_session(hello, now):
+    house = House()
+    session, welcome = house.enter()
+    house.say(session, "prompt", 0.0, id="p", text="walk")
+    house.drop(session, 1.0)
+    other, answer = house.enter(now, **{"resume": welcome.resume, **hello})
+    assert other is not session
+    assert (answer.resumed, answer.characters) == (False, ())
+    assert answer.resume != welcome.resume
+    assert (house.ended == [session.id]) == (now == 31.0)
+
+
+def test_the_number_of_dropped_sessions_is_bounded():
+    house = House(max_parked=2)
+    sessions = [house.enter() for _ in range(4)]
+    for at, (session, _) in enumerate(sessions):
+        house.drop(session, float(at))
+    assert house.sessions.parked == 2
+    assert house.ended == [sessions[0][0].id, sessions[1][0].id]
+    assert [house.enter(5.0, resume=welcome.resume)[1].resumed for _, welcome in sessions] == [False, False, True, True]
+
+
+def test_a_session_that_ended_or_never_began_is_not_kept():
+    house = House()
+    session, welcome = house.enter()
+    assert not house.sessions.leave(session, 1.0, dropped=False)
+    assert not house.drop(house.sessions.open(full=False), 1.0)
+    assert house.sessions.parked == 0
+    assert not house.enter(1.0, resume=welcome.resume)[1].resumed
+
+
+def test_it_can_be_switched_off():
+    house = House(resume_seconds=0.0)
+    session, welcome = house.enter()
+    assert welcome.resume is None
+    assert not house.drop(session, 1.0)
+    assert house.ended == [session.id]
+
+
+def test_a_session_that_another_connection_holds_is_taken_over():
+    house = House()
+    session, welcome = house.enter()
+    let_go = []
+    house.sessions.hold(session, lambda: let_go.append(True))
+    again, answer = house.enter(1.0, resume=welcome.resume)
+    assert again is session
+    assert answer.resumed
+    assert let_go == [True]
+
+
+def test_a_dropped_session_gives_up_clips_and_keeps_its_prompts():
+    house = House()
+    session, welcome = house.enter()
+    house.say(session, "generate", 0.0, id="g", text="walk")
+    house.say(session, "prompt", 0.0, id="p", text="walk")
+    clip, prompt = session.take_jobs()
+    house.drop(session, 1.0)
+    assert session.take_cancelled() == [clip.number]
+    session.deliver(prompt.number, RuntimeError("broken"), 2.0)
+    house.enter(3.0, resume=welcome.resume, received=0)
+    assert [message.status for message in house.output] == ["accepted", "failed"]
