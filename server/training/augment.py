@@ -22,7 +22,7 @@ from server.motion.features import FeatureLayout, extract, headings, recover_pos
 from server.motion.motion import Motion, concatenate
 from server.motion.rotation import Array
 from server.motion.transition import inertialize, place_after
-from server.training.dataset import MotionDataset
+from server.training.dataset import Balance, MotionDataset
 
 CONTEXT_FRAMES = 32
 MIN_NEW_FRAMES, MAX_FRAMES = 28, 196
@@ -56,10 +56,10 @@ class ExtraClip:
     captions: tuple[str, ...]
 
 
-def transition_clips(dataset: MotionDataset, count: int, power: float, seed: int) -> list[ExtraClip]:
-    """``count`` joined pairs of clips, both drawn by their group's weight, fewer where hardly any two can be joined."""
+def transition_clips(dataset: MotionDataset, count: int, balance: Balance, seed: int) -> list[ExtraClip]:
+    """``count`` joined pairs of clips, both drawn by ``balance``, fewer where hardly any two can be joined."""
     rng = np.random.default_rng(seed)
-    weights = dataset.weights(power, by_frames=False)
+    weights = dataset.weights(balance, by_frames=False)
     made: list[ExtraClip] = []
     bar = tqdm(total=count, desc="transitions", unit="clip", disable=None)
     for _ in range(count * _TRIES):

@@ -24,15 +24,30 @@ class DatasetError(ValueError):
     """A folder that is not a prepared dataset; the message names the file."""
 
 
+class Balance(NamedTuple):
+    """How much rare motion is favoured, 0 = not at all, 1 = every kind alike: by group and by family (see :class:`Clip`).
+
+    Of the data that the embedded checkpoint is made of, some actions have two takes and others hundreds.
+    """
+
+    group: float = 0.2
+    family: float = 0.6
+
+
 @dataclass(frozen=True)
 class Clip:
-    """One clip: ``frames`` rows of the features from ``start``, and its captions."""
+    """One clip: ``frames`` rows of the features from ``start``, and its captions; ``group`` are takes of one thing."""
 
     clip_id: str
     group: str
     start: int
     frames: int
     captions: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """The group without the last part of its name: ``kick`` of ``kick_angry``, one action in all its styles."""
+        return self.group.rpartition("_")[0] or self.group
 
 
 class MotionDataset:
@@ -67,23 +82,31 @@ class MotionDataset:
         clip = self.clips[index]
         return self.features[clip.start : clip.start + clip.frames]
 
-    def weights(self, power: float, by_frames: bool) -> NDArray[np.float64]:
-        """Probability of each clip: its group's size to the ``-power``, so that rare actions are seen often enough."""
-        size = Counter(clip.group for clip in self.clips)
-        weights = np.array([size[c.group] ** -power * (c.frames if by_frames else 1.0) for c in self.clips])
+    def weights(self, balance: Balance, by_frames: bool) -> NDArray[np.float64]:
+        """Probability of each clip: the sizes of its group and family to minus their powers, times its frames if asked."""
+        groups = Counter(clip.group for clip in self.clips)
+        families = Counter(clip.family for clip in self.clips)
+        weights = np.array(
+            [
+                groups[clip.group] ** -balance.group
+                * families[clip.family] ** -balance.family
+                * (clip.frames if by_frames else 1.0)
+                for clip in self.clips
+            ]
+        )
         return weights / weights.sum()
 
 
 class WindowBatches:
     """Batches (B, window, C) of random windows."""
 
-    def __init__(self, dataset: MotionDataset, batch_size: int, window: int, power: float) -> None:
+    def __init__(self, dataset: MotionDataset, batch_size: int, window: int, balance: Balance) -> None:
         self._features, self._batch_size, self._window = dataset.features, batch_size, window
         self._clips = [clip for clip in dataset.clips if clip.frames >= window]
         if not self._clips:
             raise DatasetError(f"no clip has {window} frames")
         chosen = [clip.frames >= window for clip in dataset.clips]
-        weights = torch.from_numpy(dataset.weights(power, by_frames=True)[chosen])
+        weights = torch.from_numpy(dataset.weights(balance, by_frames=True)[chosen])
         self._weights = weights / weights.sum()
 
     def draw(self, step: int, generator: torch.Generator) -> Tensor:

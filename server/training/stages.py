@@ -24,6 +24,7 @@ from server.models.residual import ResidualConfig, ResidualTransformer, residual
 from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
 from server.training.augment import ExtraClip, standing_clips, transition_clips
 from server.training.dataset import (
+    Balance,
     MotionDataset,
     TokenBatch,
     TokenBatches,
@@ -71,11 +72,11 @@ class ExtraConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """What a stage needs beside :class:`TrainConfig`. ``group_power`` weighs rare groups of clips up (see dataset)."""
+    """What a stage needs beside :class:`TrainConfig`. ``balance`` weighs rare motion up."""
 
     sizes: ModelSizes = field(default_factory=ModelSizes)
     window: int = 64
-    group_power: float = 0.4
+    balance: Balance = Balance()
     crop: float = 0.5
     extra: ExtraConfig = field(default_factory=lambda: ExtraConfig())
     validation_limit: int = 512
@@ -125,7 +126,7 @@ def train_rvq(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fr
             for layers in (1, stage.sizes.quantizers)
         } | {"loss": reconstruction_error(model, validation, stage.sizes.quantizers)}
 
-    batches = WindowBatches(train, config.batch_size, stage.window, stage.group_power)
+    batches = WindowBatches(train, config.batch_size, stage.window, stage.balance)
     identity = {"model": asdict(model_config), "window": stage.window}
     return Trainer(model, loss, batches, config, run / "rvq", validate, identity=identity, fresh=fresh).run()
 
@@ -189,11 +190,11 @@ def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list
         return []
     extra = stage.extra
     names = [(clip.clip_id, clip.frames) for clip in dataset.clips]
-    digest = hashlib.sha256(repr((names, stage.group_power, extra)).encode())
+    digest = hashlib.sha256(repr((names, stage.balance, extra)).encode())
     path = cache / f"extras-{digest.hexdigest()[:16]}.pt"
     if path.is_file():
         return [ExtraClip(*row) for row in torch.load(path, weights_only=True)]
-    made = transition_clips(dataset, extra.transitions, stage.group_power, extra.seed)
+    made = transition_clips(dataset, extra.transitions, stage.balance, extra.seed)
     made += standing_clips(dataset, extra.standing, extra.seed)
     cache.mkdir(parents=True, exist_ok=True)
     rows = [(clip.features, clip.context, clip.captions) for clip in made]
@@ -201,9 +202,11 @@ def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list
     return made
 
 
-def example_weights(dataset: MotionDataset, power: float, extra: ExtraConfig, made: Sequence[ExtraClip]) -> np.ndarray:
+def example_weights(
+    dataset: MotionDataset, balance: Balance, extra: ExtraConfig, made: Sequence[ExtraClip]
+) -> np.ndarray:
     """Probabilities of the split's clips and of the extras after them: those with context share one part, the others another."""
-    weights = np.concatenate([dataset.weights(power, by_frames=False), np.zeros(len(made))])
+    weights = np.concatenate([dataset.weights(balance, by_frames=False), np.zeros(len(made))])
     joined = np.array([False] * len(dataset.clips) + [clip.context > 0 for clip in made])
     standing = np.array([False] * len(dataset.clips) + [clip.context == 0 for clip in made])
     for share, part in ((extra.transition_share, joined), (extra.standing_share, standing)):
@@ -241,7 +244,7 @@ def train_tokens(
         return sums
 
     crop = 0.0 if kind == "length" else stage.crop
-    batches = TokenBatches(clips, example_weights(train, stage.group_power, stage.extra, made), config.batch_size, crop)
+    batches = TokenBatches(clips, example_weights(train, stage.balance, stage.extra, made), config.batch_size, crop)
     identity = {"kind": kind, "model": asdict(model.config)}
     return Trainer(model, loss, batches, config, run / kind, validate, identity=identity, fresh=fresh).run()
 

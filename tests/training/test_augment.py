@@ -11,7 +11,7 @@ from synthetic import positions_of
 
 from server.motion.features import HUMANML3D, extract, recover_positions
 from server.training import augment
-from server.training.dataset import MotionDataset
+from server.training.dataset import Balance, MotionDataset
 from server.training.prepare import PreparedReport, _Clip, _write
 
 
@@ -33,7 +33,7 @@ def positions(clip: augment.ExtraClip, dataset: MotionDataset) -> np.ndarray:
 
 
 def test_a_joined_clip_goes_from_one_action_to_the_other(dataset: MotionDataset):
-    made = augment.transition_clips(dataset, 12, power=0.4, seed=0)
+    made = augment.transition_clips(dataset, 12, balance=Balance(), seed=0)
     assert len(made) == 12
     assert {clip.captions for clip in made} == {("turns left",), ("turns right",), ("waits",)}
     for clip in made:
@@ -44,10 +44,10 @@ def test_a_joined_clip_goes_from_one_action_to_the_other(dataset: MotionDataset)
 
 
 def test_joining_is_repeatable_and_gives_up_where_nothing_can_be_joined(dataset: MotionDataset):
-    once, again = (augment.transition_clips(dataset, 3, power=0.4, seed=5) for _ in range(2))
+    once, again = (augment.transition_clips(dataset, 3, balance=Balance(), seed=5) for _ in range(2))
     assert all((a.features == b.features).all() for a, b in zip(once, again, strict=True))
     dataset.clips = [clip for clip in dataset.clips if clip.clip_id == "left"]
-    assert augment.transition_clips(dataset, 3, power=0.4, seed=5) == []
+    assert augment.transition_clips(dataset, 3, balance=Balance(), seed=5) == []
 
 
 def test_standing_is_taken_from_quiet_upright_stretches_only(dataset: MotionDataset):

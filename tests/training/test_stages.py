@@ -61,10 +61,21 @@ def test_every_stage_learns_on_a_tiny_dataset(data: Path, tmp_path: Path):
         assert again.step == result.step == 150
 
 
+def test_rare_motion_is_favoured_by_group_and_by_family(data: Path):
+    dataset = MotionDataset(data, "train")
+    names = ["walk_tired", "walk_tired", "walk_happy", "kick_angry"]
+    dataset.clips = [replace(dataset.clips[0], group=name) for name in names]
+    assert dataset.weights(stages.Balance(0.0, 0.0), by_frames=False) == pytest.approx([0.25] * 4)
+    by_group = dataset.weights(stages.Balance(1.0, 0.0), by_frames=False)
+    assert by_group == pytest.approx([1 / 6, 1 / 6, 1 / 3, 1 / 3])
+    by_family = dataset.weights(stages.Balance(0.0, 1.0), by_frames=False)
+    assert by_family == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
+
+
 def test_windows_stay_within_their_clip(data: Path):
     dataset = MotionDataset(data, "train")
     dataset.features = torch.arange(len(dataset.features), dtype=torch.float32)[:, None].repeat(1, 263)
-    batch = WindowBatches(dataset, 256, 32, 0.4).draw(0, torch.Generator().manual_seed(0))
+    batch = WindowBatches(dataset, 256, 32, stages.Balance()).draw(0, torch.Generator().manual_seed(0))
     first, last = batch[:, 0, 0], batch[:, -1, 0]
     assert (last - first == 31).all()
     assert (first // 80 == last // 80).all()
@@ -75,7 +86,7 @@ def test_token_batches_pad_and_crop(data: Path):
     dataset = MotionDataset(data, "train")
     tokens = [[torch.full((20, 3), index, dtype=torch.int16)] for index in range(3)]
     clips = stages.TokenClips(tokens, [[0], [1], [2]], torch.eye(3), [0, 0, 0])
-    weights = dataset.weights(0.4, by_frames=False)
+    weights = dataset.weights(stages.Balance(), by_frames=False)
     assert weights.sum() == pytest.approx(1.0)
     cropped = TokenBatches(clips, weights, 64, crop=1.0)
     drawn = [cropped.draw(step, torch.Generator().manual_seed(step)) for step in range(12)]
