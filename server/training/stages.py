@@ -76,9 +76,9 @@ class StageConfig:
 
     sizes: ModelSizes = field(default_factory=ModelSizes)
     window: int = 64
-    balance: Balance = Balance()
+    balance: Balance = field(default_factory=Balance)
     crop: float = 0.5
-    extra: ExtraConfig = field(default_factory=lambda: ExtraConfig())
+    extra: ExtraConfig = field(default_factory=ExtraConfig)
     validation_limit: int = 512
 
 
