@@ -69,9 +69,7 @@ class MaskedTransformer(nn.Module):
         """Token id of a place beyond the motion's length."""
         return self.config.codes + 1
 
-    def forward(
-        self, ids: Tensor, cond: Tensor, padding: Tensor | None = None, places: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, ids: Tensor, cond: Tensor, padding: Tensor | None = None, places: Tensor | None = None) -> Tensor:
         """Logits (B, N, K) for ids (B, N) int64 in 0..K+1, cond (B, cond_dim), padding (B, N) bool, True = pad.
 
         A zero condition vector is the unconditional case. ``padding=None`` says that there is none (faster). With cond

@@ -114,8 +114,9 @@ class ResidualTransformer(nn.Module):
         projected = self.layer_projection.weight.T[layers] + self.layer_projection.bias  # (L,) or (B, L)
         prefix = torch.stack([self.cond_projection(cond), projected.expand(len(cond), -1).to(cond)], dim=1)  # (B, 2, L)
         hidden = self.head(self.encoder(prefix, self.token_projection(history), padding, places))  # (B, N, D)
-        table = self.output_table(layers) if isinstance(layers, int) else self.output_tables()[layers - 1]
-        return hidden @ table.mT.to(hidden.dtype)
+        if isinstance(layers, int):
+            return F.linear(hidden, self.output_table(layers).to(hidden.dtype))
+        return hidden @ self.output_tables()[layers - 1].mT.to(hidden.dtype)
 
 
 def drawn_layers(uniform: Tensor, quantizers: int) -> Tensor:

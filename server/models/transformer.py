@@ -84,9 +84,7 @@ class TokenEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(latent, heads, ff, dropout) for _ in range(layers))
 
-    def forward(
-        self, prefix: Tensor, tokens: Tensor, padding: Tensor | None, places: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, prefix: Tensor, tokens: Tensor, padding: Tensor | None, places: Tensor | None = None) -> Tensor:
         """Encoded tokens (G B, N, L) from prefix (G B, P, L), tokens (B, N, L), padding (B, N) bool with True = pad.
 
         The prefixes are G groups of B: a sample's tokens are encoded after each of its G prefixes. With places (B, M)
