@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ examples:
   motionbridge prepare bvh my_mocap data --joint-map my_rig.json
   motionbridge prepare humanml3d HumanML3D data                SRC: new_joint_vecs, texts, train.txt, ...
 
-server/motion/README.md explains joint maps. DST/dropped.csv lists what was left out, and why."""
+README.md explains joint maps and the source folder. DST/dropped.csv lists what was left out, and why."""
 
 _TRAIN = """\
 examples, in this order; each command resumes where it was stopped:
@@ -222,6 +223,9 @@ def play(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors a user can mend are one line on standard error and status 2."""
+    # A redirected Windows console knows few characters; a sentence it cannot show must not fail what was asked.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     try:
         return args.action(args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,10 +45,11 @@ def check_target(path: Path, endings: Sequence[str]) -> None:
         raise UsageError(f"{path} {ending}; it must be {' or '.join(endings)}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise UsageError(f"{path} cannot be written: {path.parent} is not a folder") from None
+    folder = next((parent for parent in path.parents if parent.exists()), None)
+    if folder is None or not folder.is_dir():
+        raise UsageError(f"{path} cannot be written: {folder or path.anchor} is not a folder")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{path} cannot be written: {folder} is write-protected")
 
 
 def prepare(args: argparse.Namespace) -> int:
@@ -74,9 +76,16 @@ def train(args: argparse.Namespace) -> int:
         if (value := getattr(args, name)) is not None
     }
     if args.model == "text":
-        from server.training.distill import run_distillation
+        from server.training.distill import DistillConfig, run_distillation
 
-        run_distillation(args.data / "captions.jsonl", args.data / "clips.csv", args.run / "text", None)
+        distillation = DistillConfig()
+        distillation = dataclasses.replace(
+            distillation,
+            seed=given.get("seed", distillation.seed),
+            train=dataclasses.replace(distillation.train, **given),
+        )
+        captions, clips = args.data / "captions.jsonl", args.data / "clips.csv"
+        run_distillation(captions, clips, args.run / "text", distillation, args.fresh)
         return 0
     if args.model == "rvq":
         result = stages.train_rvq(
@@ -167,10 +176,13 @@ def _edit(args: argparse.Namespace, text: str, engine: Engine) -> int:
     source = read_npz(args.edit, engine.skeleton)
     if abs(source.fps - engine.fps) > 1e-6:
         raise UsageError(f"{args.edit} has {source.fps:g} frames per second; the model edits {engine.fps:g}")
-    ranges = [parse_range(part, engine.fps, len(source.root)) for part in args.range]
+    least, most, frames = engine.token_frames, engine.max_frames, len(source.root)
+    if not least <= frames <= most:
+        raise UsageError(f"{args.edit} has {frames} frames; {least} to {most} can be edited")
+    ranges = [parse_range(part, engine.fps, frames) for part in args.range]
     motion = engine.motion_from_pose(source.root, source.rotations)
     edited = engine.edit(motion, ranges, text, args.seed, guidance=args.guidance, steps=args.steps)
-    inside = np.zeros(len(source.root), dtype=bool)
+    inside = np.zeros(frames, dtype=bool)
     for start, stop in ranges:
         inside[start:stop] = True
     arrays = {"root": edited.root, "rotations": edited.rotations, "contacts": edited.contacts}
@@ -180,8 +192,9 @@ def _edit(args: argparse.Namespace, text: str, engine: Engine) -> int:
     changed = {name: stored[name].copy() for name in arrays}
     for name, values in arrays.items():
         changed[name][inside] = values[inside].astype(stored[name].dtype)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
     write_npz(args.output, source._replace(**changed))
-    print(f"{args.output}  {int(inside.sum())} of {len(inside)} frames made anew")
+    print(f"{args.output}  {int(inside.sum())} of {frames} frames made anew")
     return 0
 
 

@@ -25,7 +25,7 @@ from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, extract, recover_positions, recover_root
+from server.motion.features import LAYOUTS, extract, headings, recover_positions, recover_root
 from server.motion.motion import Motion, MotionRequest
 from server.motion.rotation import Array
 
@@ -150,7 +150,7 @@ class Engine:
         side = [self.skeleton.index("left_hip"), self.skeleton.index("right_hip")]
         before, after = (p[0, side[0]] - p[0, side[1]] for p in (extended, extracted.positions))
         turned = np.arctan2(before[0], before[2]) - np.arctan2(after[0], after[2])
-        heading = turned + _yaw(recover_root(features, self.layout)[0])
+        heading = turned + headings(recover_root(features, self.layout)[0])
         return Motion(
             np.asarray(root, np.float64),
             np.asarray(rotations, np.float64),
@@ -259,21 +259,13 @@ class Engine:
         return [made[at] for at in range(len(clips))]
 
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
-        """Rotations and roots of each clip's features (T, C), still in the clip's own place and heading.
-
-        The solver looks at each frame for itself, so that all clips go through it as one.
-        """
+        """Rotations and roots of each clip's features (T, C), still in the clip's own place and heading."""
         positions = [recover_positions(features, self.layout) for features in clips]
-        rest = kinematics.leg_length(self.skeleton.rest_positions()[None], self.skeleton)
-        scaled = [clip * (rest / kinematics.leg_length(clip, self.skeleton)) for clip in positions]
-        solved = solver.solve(np.concatenate(scaled), self.skeleton)
-        ends = np.cumsum([len(clip) for clip in clips])[:-1]
-        parts = zip(*(np.split(array, ends) for array in solved), strict=True)
-        return [solver.Solved(*part) for part in parts]
+        return solver.retarget_clips(positions, self.skeleton)
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
         """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
-        yaw = _yaw(recover_root(features, self.layout)[0])
+        yaw = headings(recover_root(features, self.layout)[0])
         turn = rot.about_y(np.array(heading - yaw[anchor]))
         path = rot.mul_vec(turn, solved.root)
         path = path + (np.asarray(root) - path[anchor]) * np.array([1.0, 0.0, 1.0])
@@ -338,11 +330,6 @@ def _usable_device(name: str) -> str:
     if kind == "cuda" and not cuda:
         raise ValueError(f"device is {name!r}, but torch sees no GPU here; use auto or cpu")
     return name
-
-
-def _yaw(root_to_z: Array) -> Array:
-    """Heading angles (T,) of root-to-+Z quaternions about Y, unwrapped."""
-    return np.unwrap(-2.0 * np.arctan2(root_to_z[:, 1], root_to_z[:, 3]))
 
 
 def _copy(motion: Motion) -> Motion:

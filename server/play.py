@@ -108,6 +108,7 @@ class _Viewer:
             return
         root = np.concatenate([poses.root for poses in self._poses])
         rotations = np.concatenate([poses.rotations for poses in self._poses])
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_bvh(path, rotations.astype(float), root.astype(float), default_skeleton(), self._rate)
         print(f"wrote {path}: {len(root)} frames, {len(root) / self._rate:.1f} s")
 

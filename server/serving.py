@@ -19,6 +19,9 @@ from server.config import ServeConfig
 from server.engine import Engine, load_engine
 from server.motion.motion import MotionRequest
 
+# SIGBREAK is Ctrl-Break, the one signal that one program can send to another on Windows.
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+
 
 def run_server(args: argparse.Namespace) -> int:
     """Serve until a signal; UsageError names a bad setting, or an address that cannot be listened on."""
@@ -70,7 +73,7 @@ def _address_error(config: ServeConfig, error: OSError) -> UsageError:
 async def _serve(config: ServeConfig, engine: Engine) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         try:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows' event loop: the plain handler sets the event from the main thread

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from protocol.skeleton import Skeleton
+from server.files import write_atomically
 from server.motion import kinematics
 from server.motion.rotation import Array
 
@@ -42,8 +43,13 @@ def to_npz_motion(
 
 
 def write_npz(path: Path, motion: NpzMotion) -> None:
-    """Write the archive, uncompressed so that any reader opens it fast."""
-    np.savez(path, **motion._asdict())
+    """Write the archive, uncompressed so that any reader opens it fast; a file that is there stays whole until the end."""
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, **motion._asdict())
+
+    write_atomically(path, save)
 
 
 def read_npz(path: Path, skeleton: Skeleton) -> NpzMotion:
@@ -65,9 +71,9 @@ def read_npz(path: Path, skeleton: Skeleton) -> NpzMotion:
         raise NpzError(f"{path}: arrays {', '.join(missing)} are missing")
     frames, joints = len(np.atleast_1d(arrays["root"])), len(skeleton)
     shapes = {
+        "root": (frames, 3),
         "positions": (frames, joints, 3),
         "rotations": (frames, joints, 4),
-        "root": (frames, 3),
         "contacts": (frames, 4),
         "fps": (),
     }

@@ -13,9 +13,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from server.files import write_atomically
 from server.models.length import LengthConfig, LengthEstimator
 from server.models.masked import MaskedConfig, MaskedTransformer
 from server.models.residual import ResidualConfig, ResidualTransformer
@@ -121,13 +122,10 @@ def save_bundle(folder: Path, bundle: Bundle, dtype: torch.dtype = torch.float32
         tensors = {key: value.detach().to(dtype) for key, value in state.items()}
         if name == "rvq":
             tensors |= normalisation
-        path = folder / f"{name}.safetensors"
-        partial = path.with_suffix(".partial")
-        save_file({key: value.cpu().contiguous() for key, value in tensors.items()}, partial)
-        os.replace(partial, path)
-    partial = folder / f"{CONFIG_FILE}.partial"
-    partial.write_text(json.dumps(bundle.config.model_dump(), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / CONFIG_FILE)
+        tensors = {key: value.cpu().contiguous() for key, value in tensors.items()}
+        write_atomically(folder / f"{name}.safetensors", partial(save_file, tensors))
+    config = json.dumps(bundle.config.model_dump(), indent=2) + "\n"
+    write_atomically(folder / CONFIG_FILE, lambda path: path.write_text(config, encoding="utf-8"))
 
 
 def load_bundle(folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Bundle:
@@ -146,7 +144,8 @@ def load_bundle(folder: Path, device: torch.device | str = "cpu", dtype: torch.d
     state = read_weights(folder / "rvq.safetensors")
     shapes = {key: value.shape for key, value in rvq.inference_state().items()}
     check_state(folder / "rvq.safetensors", state, shapes | dict.fromkeys(NORMALISATION, (config.rvq.channels,)))
-    mean, std = (state.pop(key).float().to(device) for key in NORMALISATION)
+    # Copies: as parts of the mapped file they would keep all of it in use, and on Windows nobody could replace it.
+    mean, std = (state.pop(key).float().clone().to(device) for key in NORMALISATION)
     if not bool((std > 0).all()):
         raise CheckpointError(f"{folder / 'rvq.safetensors'}: std has entries that are not above 0; export it again")
     rvq.load_inference_state(state)

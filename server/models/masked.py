@@ -116,15 +116,19 @@ def masked_loss(
     cond: Tensor,
     padding: Tensor,
     generator: torch.Generator | None = None,
+    context: Tensor | None = None,
 ) -> TokenLoss:
     """One training step's loss on base tokens ids (B, N) (anything at pads), cond (B, cond_dim), padding (B, N) bool.
 
+    Places of ``context`` (B, N) bool are seen as they are and never a target.
     ``generator`` (on any device) draws mask ratio, places, replacements and condition drop; dropout has none.
     """
     generator = device_generator(generator, ids.device)
     time = torch.rand(len(ids), generator=generator, device=ids.device)
     order = torch.rand(ids.shape, generator=generator, device=ids.device)
     targets = training_mask(padding, time, order)
+    if context is not None:
+        targets &= ~context
     ids = torch.where(padding, model.pad_id, ids)
     inputs = corrupt(ids, targets, model.config.codes, model.mask_id, generator)
     cond = drop_condition(cond, model.config.cond_drop, generator)

@@ -125,13 +125,22 @@ def drawn_layers(uniform: Tensor, quantizers: int) -> Tensor:
 
 
 def residual_targets_loss(
-    model: ResidualTransformer, indices: Tensor, layers: Tensor, cond: Tensor, padding: Tensor
+    model: ResidualTransformer,
+    indices: Tensor,
+    layers: Tensor,
+    cond: Tensor,
+    padding: Tensor,
+    context: Tensor | None = None,
 ) -> TokenLoss:
-    """Loss of predicting layer ``layers`` (B,) of indices (B, N, Q) (anything at pads); no drop of the condition."""
+    """Loss of predicting layer ``layers`` (B,) of indices (B, N, Q) (anything at pads); no drop of the condition.
+
+    Places of ``context`` (B, N) bool count in none.
+    """
     indices = torch.where(padding.unsqueeze(-1) | (indices < 0), model.pad_id, indices)
     logits = model(model.history(indices, layers), layers, cond, padding)
     labels = indices.gather(2, layers[:, None, None].expand(-1, indices.shape[1], 1)).squeeze(2)  # (B, N)
-    return token_loss(logits, labels, labels != model.pad_id)
+    targets = labels != model.pad_id
+    return token_loss(logits, labels, targets if context is None else targets & ~context)
 
 
 def residual_loss(
@@ -140,13 +149,15 @@ def residual_loss(
     cond: Tensor,
     padding: Tensor,
     generator: torch.Generator | None = None,
+    context: Tensor | None = None,
 ) -> TokenLoss:
     """One training step's loss on tokens indices (B, N, Q), cond (B, cond_dim), padding (B, N) bool, True = pad.
 
+    Places of ``context`` (B, N) bool are no target.
     ``generator`` (on any device) draws each sample's layer and the condition drop; dropout has none.
     """
     generator = device_generator(generator, indices.device)
     uniform = torch.rand(len(indices), generator=generator, device=indices.device)
     layers = drawn_layers(uniform, model.config.quantizers)
     cond = drop_condition(cond, model.config.cond_drop, generator)
-    return residual_targets_loss(model, indices, layers, cond, padding)
+    return residual_targets_loss(model, indices, layers, cond, padding, context)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,7 +22,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from server.files import write_atomically
 from server.models.checkpoint import CheckpointError
+from server.models.text_tower import TextTower
 
 TEXT_WEIGHTS = "text.safetensors"
 TEXT_TOKENIZER = "text_tokenizer.json"
@@ -86,23 +87,9 @@ class TextTowerConfig(BaseModel):
         return self
 
 
-def build_tower(config: TextTowerConfig) -> nn.Module:
-    """A bidirectional ``open_clip.transformer.TextTransformer`` with random weights: ids (B, L) -> (B, L, dim)."""
-    from open_clip.transformer import TextTransformer
-
-    tower: nn.Module = TextTransformer(
-        context_length=config.context,
-        vocab_size=config.vocab_size,
-        width=config.width,
-        heads=config.heads,
-        layers=config.layers,
-        output_dim=config.dim,
-        no_causal_mask=True,
-        use_pad_mask=True,
-        pad_id=PAD_ID,
-        pool_type="none",
-    )
-    return tower
+def build_tower(config: TextTowerConfig) -> TextTower:
+    """The tower of these sizes with random weights: ids (B, L) -> (B, L, dim)."""
+    return TextTower(**config.model_dump(), pad_id=PAD_ID)
 
 
 def embed_tokens(tower: nn.Module, ids: Tensor) -> Tensor:
@@ -209,9 +196,11 @@ def save_embedded_text(
         STANDARD_MEAN: standard.mean.detach().cpu().half(),
         STANDARD_SCALE: standard.scale.detach().cpu().half(),
     }
-    _write(folder / TEXT_CONFIG, lambda path: path.write_text(config.model_dump_json(indent=1) + "\n"))
-    _write(folder / TEXT_TOKENIZER, lambda path: tokenizer.save(str(path), pretty=False))
-    _write(folder / TEXT_WEIGHTS, lambda path: save_file(weights, path))
+    write_atomically(
+        folder / TEXT_CONFIG, lambda path: path.write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    )
+    write_atomically(folder / TEXT_TOKENIZER, lambda path: tokenizer.save(str(path), pretty=False))
+    write_atomically(folder / TEXT_WEIGHTS, lambda path: save_file(weights, path))
 
 
 def load_embedded_text(folder: Path, device: torch.device | str = "cpu") -> EmbeddedTextEncoder:
@@ -403,12 +392,3 @@ class CachedTextEncoder:
         while len(self._vectors) > self.capacity:
             self._vectors.popitem(last=False)
         return torch.stack([found[text] for text in texts])  # (B, dim)
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

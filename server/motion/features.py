@@ -225,6 +225,11 @@ def recover_root(features: Array, layout: FeatureLayout) -> tuple[Array, Array]:
     return root_to_z, root
 
 
+def headings(root_to_z: Array) -> Array:
+    """Heading angles (T,), radians about +Y from +Z, of root-to-+Z quaternions (T, 4); unwrapped."""
+    return np.unwrap(-2.0 * np.arctan2(root_to_z[:, 1], root_to_z[:, 3]))
+
+
 def recover_positions(features: Array, layout: FeatureLayout) -> Array:
     """Features (…, T, C) to joint positions (…, T, J, 3): what the clip looked like, from the positions in the vector."""
     features = np.asarray(features, dtype=np.float64)

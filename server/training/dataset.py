@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class MotionDataset:
             features = np.load(folder / "features.npy", mmap_mode="r")
         except (OSError, ValueError) as error:
             raise DatasetError(f"{folder} is not a dataset prepared by 'motionbridge prepare': {error}") from error
-        self.layout: FeatureLayout = LAYOUTS[meta["layout"]]
+        self.layout: FeatureLayout = replace(LAYOUTS[meta["layout"]], contact_threshold=meta["contact_threshold"])
         self.fps = float(meta["fps"])
         self.mean = torch.tensor(meta["mean"], dtype=torch.float32)
         self.std = torch.tensor(meta["std"], dtype=torch.float32)
@@ -97,40 +97,48 @@ class WindowBatches:
 
 
 class TokenBatch(NamedTuple):
-    """``indices`` (B, N, Q) int64 with -1 at pads, ``padding`` (B, N) bool True = pad, ``cond`` (B, D), ``lengths`` (B,)."""
+    """``indices`` (B, N, Q) int64 with -1 at pads, ``padding`` (B, N) bool True = pad, ``cond`` (B, D), ``lengths`` (B,).
+
+    ``context`` (B, N) bool: tokens that generation is given too, so never a target.
+    """
 
     indices: Tensor
     padding: Tensor
     cond: Tensor
     lengths: Tensor
+    context: Tensor
 
 
 @dataclass(frozen=True)
 class TokenClips:
-    """Tokenised clips: for each clip its token sequences (N, Q), one a frame offset, and rows of ``conds`` (captions, D)."""
+    """Tokenised clips: for each clip its token sequences (N, Q), one a frame offset, and rows of ``conds`` (captions, D).
+
+    ``context``: how many of a clip's first tokens are context (see :class:`TokenBatch`).
+    """
 
     tokens: Sequence[Sequence[Tensor]]
     captions: Sequence[Sequence[int]]
     conds: Tensor
+    context: Sequence[int]
 
 
 @torch.no_grad()
-def tokenise(dataset: MotionDataset, rvq: RVQVAE, offsets: int, batch_size: int = 64) -> list[list[Tensor]]:
-    """Token sequences (N, Q) int16 of every clip, starting at frames 0 .. ``offsets`` - 1.
+def tokenise(motions: Sequence[Tensor], rvq: RVQVAE, offsets: int, batch_size: int = 64) -> list[list[Tensor]]:
+    """Token sequences (N, Q) int16 of every motion (T, C), normalised, starting at frames 0 .. ``offsets`` - 1.
 
     Sequences of one length go together: neither padding nor, on a CPU, set-up for every new shape.
     """
     step = rvq.config.downsample
-    result: list[list[Tensor]] = [[torch.empty(0)] * offsets for _ in dataset.clips]
+    result: list[list[Tensor]] = [[torch.empty(0)] * offsets for _ in motions]
     by_length: dict[int, list[tuple[int, int]]] = {}
-    for index, clip in enumerate(dataset.clips):
+    for index, motion in enumerate(motions):
         for offset in range(offsets):
-            by_length.setdefault((clip.frames - offset) // step * step, []).append((index, offset))
+            by_length.setdefault((len(motion) - offset) // step * step, []).append((index, offset))
     for frames, places in sorted(by_length.items()):
         for at in range(0, len(places), batch_size):
             chosen = places[at : at + batch_size]
-            motion = torch.stack([dataset.motion(index)[offset : offset + frames] for index, offset in chosen])
-            for (index, offset), tokens in zip(chosen, rvq.encode(motion).indices.short(), strict=True):
+            batch = torch.stack([motions[index][offset : offset + frames] for index, offset in chosen])
+            for (index, offset), tokens in zip(chosen, rvq.encode(batch).indices.short(), strict=True):
                 result[index][offset] = tokens
     return result
 
@@ -142,7 +150,8 @@ class TokenBatches:
     and every example is as likely as without.
 
     ``crop`` is the share of examples cut to a random part (at least half): the captions describe what goes on all the
-    way through, and a stream continues from the middle of things.
+    way through, and a stream continues from the middle of things. Of a clip with context, what follows the context is cut
+    at its end only, and the context at its start.
     """
 
     def __init__(self, clips: TokenClips, weights: NDArray[np.float64], batch_size: int, crop: float) -> None:
@@ -153,29 +162,38 @@ class TokenBatches:
         pool = self._batch_size * POOL
         chosen = torch.multinomial(self._weights, pool, replacement=True, generator=generator).tolist()
         uniforms = torch.rand(pool, 5, generator=generator).tolist()
-        rows, conds = [], []
+        rows, conds, context = [], [], []
         for index, (u_offset, u_caption, u_crop, u_length, u_start) in zip(chosen, uniforms, strict=True):
             variants = self._clips.tokens[index]
             tokens = variants[int(u_offset * len(variants))].long()
-            if u_crop < self._crop:
+            known = self._clips.context[index]
+            if known:
+                skip = int(u_start * known)
+                stop = known + round((len(tokens) - known) * (0.5 + 0.5 * u_length if u_crop < self._crop else 1.0))
+                tokens, known = tokens[skip:stop], known - skip
+            elif u_crop < self._crop:
                 length = int(len(tokens) * (0.5 + 0.5 * u_length))
                 start = int(u_start * (len(tokens) - length + 1))
                 tokens = tokens[start : start + length]
             captions = self._clips.captions[index]
             rows.append(tokens)
+            context.append(known)
             conds.append(captions[int(u_caption * len(captions))])
         by_length = sorted(range(pool), key=lambda at: len(rows[at]))
         first = self._batch_size * int(torch.randint(POOL, (1,), generator=generator))
         batch = by_length[first : first + self._batch_size]
-        return pad_tokens([rows[at] for at in batch], self._clips.conds[[conds[at] for at in batch]])
+        return pad_tokens(
+            [rows[at] for at in batch], self._clips.conds[[conds[at] for at in batch]], [context[at] for at in batch]
+        )
 
 
-def pad_tokens(rows: Sequence[Tensor], cond: Tensor) -> TokenBatch:
-    """Stack sequences (N, Q) of different lengths, -1 at pads."""
+def pad_tokens(rows: Sequence[Tensor], cond: Tensor, context: Sequence[int] | None = None) -> TokenBatch:
+    """Stack sequences (N, Q) of different lengths, -1 at pads; the first ``context`` tokens of each are known (default 0)."""
     lengths = torch.tensor([len(row) for row in rows])
     longest = int(lengths.max())
     indices = torch.full((len(rows), longest, rows[0].shape[1]), -1, dtype=torch.int64)
     for at, row in enumerate(rows):
         indices[at, : len(row)] = row
-    padding = torch.arange(longest) >= lengths[:, None]
-    return TokenBatch(indices, padding, cond, lengths)
+    places = torch.arange(longest)
+    known = places < torch.tensor(context if context is not None else [0] * len(rows))[:, None]
+    return TokenBatch(indices, places >= lengths[:, None], cond, lengths, known)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from server.files import write_atomically
 from server.models.text import (
     SPECIAL_TOKENS,
     EmbeddedTextEncoder,
@@ -35,7 +36,7 @@ from server.training.devices import limited_threads
 from server.training.text_corpus import MovementSentences, distinct, general_sentence, misspell
 from server.training.text_evaluation import Evaluation, read_captions
 from server.training.text_teacher import MiniLMTeacher, Teacher, teacher_vectors
-from server.training.trainer import TrainConfig, Trainer, load_weights, write_atomically
+from server.training.trainer import TrainConfig, Trainer, load_weights
 
 EXPORT_FOLDER = "export"
 REPORT_FILE = "text_report.json"
@@ -209,7 +210,9 @@ def distillation_loss(student: Tensor, teacher: Tensor, config: DistillConfig) -
     return {"loss": loss, "cosine": cosine, "relational": relational, "neighbour": neighbour}
 
 
-def run_distillation(captions: Path, clips: Path, work: Path, config: DistillConfig | None = None) -> None:
+def run_distillation(
+    captions: Path, clips: Path, work: Path, config: DistillConfig | None = None, fresh: bool = False
+) -> None:
     """Train the text tower on train-split captions and generated sentences; the result lies in ``work / "export"``.
 
     Resumes what it finds in ``work``: the teacher's vectors chunk by chunk, the training from its checkpoint. The
@@ -218,12 +221,15 @@ def run_distillation(captions: Path, clips: Path, work: Path, config: DistillCon
     Args:
         captions, clips: the ``captions.jsonl`` and ``clips.csv`` of the data.
         work: folder for the teacher's vectors, checkpoints, logs, export and report.
+        fresh: discard the training's checkpoint and start again; the teacher's vectors are kept.
     """
     config = config or DistillConfig()
-    distill(MiniLMTeacher(max(config.train.threads, 1)), captions, clips, work, config)
+    distill(MiniLMTeacher(max(config.train.threads, 1)), captions, clips, work, config, fresh)
 
 
-def distill(teacher: Teacher, captions: Path, clips: Path, work: Path, config: DistillConfig) -> dict[str, float]:
+def distill(
+    teacher: Teacher, captions: Path, clips: Path, work: Path, config: DistillConfig, fresh: bool = False
+) -> dict[str, float]:
     """``run_distillation`` with any teacher; returns the final figures, also in ``work / "text_report.json"``."""
     table = read_captions(captions, clips, frozenset({"train"}))
     unseen = read_captions(captions, clips, frozenset({"val", "test"}))
@@ -272,7 +278,7 @@ def distill(teacher: Teacher, captions: Path, clips: Path, work: Path, config: D
     }
     batches = make_batches(corpus, targets, tokenizer, config)
     folder = work / "training"
-    result = Trainer(tower, loss_fn, batches, config.train, folder, validate, identity=identity).run()
+    result = Trainer(tower, loss_fn, batches, config.train, folder, validate, identity=identity, fresh=fresh).run()
     if result.finished:
         tower.load_state_dict(load_weights(folder, "best"))
         with limited_threads(config.train.threads):
@@ -281,7 +287,7 @@ def distill(teacher: Teacher, captions: Path, clips: Path, work: Path, config: D
             standard = Standard.of(encode_all(encoder, table.texts))
             save_embedded_text(work / EXPORT_FOLDER, tower_config, tower, tokenizer, standard)
         text = json.dumps({"step": result.step, "sentences": len(corpus.sentences), **report}, indent=1) + "\n"
-        write_atomically(work / REPORT_FILE, lambda path: path.write_text(text))
+        write_atomically(work / REPORT_FILE, lambda path: path.write_text(text, encoding="utf-8"))
         return report
     return dict(result.metrics)
 

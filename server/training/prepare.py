@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import json
+import lzma
 import re
 import tarfile
 from collections.abc import Iterator
@@ -269,9 +270,11 @@ def _read_clips(path: Path) -> list[dict[str, str]]:
 def _read_captions(path: Path) -> dict[str, list[str]]:
     captions: dict[str, list[str]] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise PrepareError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PrepareError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
@@ -296,9 +299,12 @@ def _bvh_texts(source: Path, wanted: set[str]) -> Iterator[tuple[str, str]]:
                 yield name, path.read_text(encoding="utf-8", errors="replace")
                 break
     for archive in sorted((source / "mocap").glob("*.tar.xz")):
-        with tarfile.open(archive, "r|xz") as tar:
-            for member in tar:
-                if member.isfile() and member.name.endswith(".bvh") and member.name not in found:
-                    handle = tar.extractfile(member)
-                    if handle and member.size <= bvh.MAX_FILE_BYTES:
-                        yield member.name, handle.read().decode("utf-8", errors="replace")
+        try:
+            with tarfile.open(archive, "r|xz") as tar:
+                for member in tar:
+                    if member.isfile() and member.name.endswith(".bvh") and member.name not in found:
+                        handle = tar.extractfile(member)
+                        if handle and member.size <= bvh.MAX_FILE_BYTES:
+                            yield member.name, handle.read().decode("utf-8", errors="replace")
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            raise PrepareError(f"{archive} is damaged ({error}); copy it again") from error

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from protocol.skeleton import default_skeleton
+from server.files import write_atomically
 from server.models.checkpoint import Bundle, BundleConfig, save_bundle
 from server.models.length import LengthConfig, LengthEstimator, length_loss
 from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
 from server.models.residual import ResidualConfig, ResidualTransformer, residual_loss
 from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
+from server.training.augment import ExtraClip, standing_clips, transition_clips
 from server.training.dataset import (
     MotionDataset,
     TokenBatch,
@@ -29,7 +33,7 @@ from server.training.dataset import (
     tokenise,
 )
 from server.training.train_config import TrainConfig
-from server.training.trainer import LossFn, Trainer, TrainResult, load_weights, write_atomically
+from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
 TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
@@ -55,6 +59,17 @@ class ModelSizes:
 
 
 @dataclass(frozen=True)
+class ExtraConfig:
+    """Examples made beside the recordings (see :mod:`server.training.augment`): how many, and their shares of a batch."""
+
+    transitions: int = 2400
+    transition_share: float = 0.3
+    standing: int = 200
+    standing_share: float = 0.03
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class StageConfig:
     """What a stage needs beside :class:`TrainConfig`. ``group_power`` weighs rare groups of clips up (see dataset)."""
 
@@ -62,6 +77,7 @@ class StageConfig:
     window: int = 64
     group_power: float = 0.4
     crop: float = 0.5
+    extra: ExtraConfig = field(default_factory=lambda: ExtraConfig())
     validation_limit: int = 512
 
 
@@ -138,23 +154,63 @@ def load_rvq(run: Path, channels: int, sizes: ModelSizes) -> RVQVAE:
 
 
 def token_clips(
-    dataset: MotionDataset, rvq: RVQVAE, encode: Callable[[list[str]], Tensor], offsets: int, cache: Path
+    dataset: MotionDataset,
+    rvq: RVQVAE,
+    encode: Callable[[list[str]], Tensor],
+    offsets: int,
+    cache: Path,
+    extras: Sequence[ExtraClip] = (),
 ) -> TokenClips:
-    """Tokenise a split, or read the tokens of the same clips and weights from ``cache``; encode its distinct captions once."""
-    texts = sorted({text for clip in dataset.clips for text in clip.captions})
+    """Tokenise a split, or read the tokens of the same motion and weights from ``cache``; encode its distinct captions once.
+
+    ``extras`` come after the split's clips, at one frame offset.
+    """
+    captions = [clip.captions for clip in (*dataset.clips, *extras)]
+    texts = sorted({text for of_clip in captions for text in of_clip})
     row = {text: index for index, text in enumerate(texts)}
-    captions = [[row[text] for text in clip.captions] for clip in dataset.clips]
     digest = hashlib.sha256(repr([(clip.clip_id, clip.frames) for clip in dataset.clips]).encode())
-    for value in (*rvq.state_dict().values(), dataset.mean, dataset.std):
+    for value in (*rvq.state_dict().values(), dataset.mean, dataset.std, *(extra.features for extra in extras)):
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     path = cache / f"tokens-{digest.hexdigest()[:16]}-{offsets}.pt"
     if path.is_file():
         tokens = torch.load(path, weights_only=True)
     else:
-        tokens = tokenise(dataset, rvq, offsets)
+        tokens = tokenise([dataset.motion(index) for index in range(len(dataset.clips))], rvq, offsets)
+        tokens += tokenise([extra.features for extra in extras], rvq, 1)
         cache.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda partial: torch.save(tokens, partial))
-    return TokenClips(tokens, captions, encode(texts))
+    context = [0] * len(dataset.clips) + [extra.context // rvq.config.downsample for extra in extras]
+    return TokenClips(tokens, [[row[text] for text in of_clip] for of_clip in captions], encode(texts), context)
+
+
+def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list[ExtraClip]:
+    """The examples of ``stage.extra``, made once and then read from ``cache``; none for a layout without our 22 joints."""
+    if dataset.layout.joints != len(default_skeleton()):
+        return []
+    extra = stage.extra
+    names = [(clip.clip_id, clip.frames) for clip in dataset.clips]
+    digest = hashlib.sha256(repr((names, stage.group_power, extra)).encode())
+    path = cache / f"extras-{digest.hexdigest()[:16]}.pt"
+    if path.is_file():
+        return [ExtraClip(*row) for row in torch.load(path, weights_only=True)]
+    made = transition_clips(dataset, extra.transitions, stage.group_power, extra.seed)
+    made += standing_clips(dataset, extra.standing, extra.seed)
+    cache.mkdir(parents=True, exist_ok=True)
+    rows = [(clip.features, clip.context, clip.captions) for clip in made]
+    write_atomically(path, lambda partial: torch.save(rows, partial))
+    return made
+
+
+def example_weights(dataset: MotionDataset, power: float, extra: ExtraConfig, made: Sequence[ExtraClip]) -> np.ndarray:
+    """Probabilities of the split's clips and of the extras after them: those with context share one part, the others another."""
+    weights = np.concatenate([dataset.weights(power, by_frames=False), np.zeros(len(made))])
+    joined = np.array([False] * len(dataset.clips) + [clip.context > 0 for clip in made])
+    standing = np.array([False] * len(dataset.clips) + [clip.context == 0 for clip in made])
+    for share, part in ((extra.transition_share, joined), (extra.standing_share, standing)):
+        if part.any():
+            weights *= 1.0 - share
+            weights[part] = share / part.sum()
+    return weights
 
 
 def train_tokens(
@@ -169,7 +225,8 @@ def train_tokens(
     """Train "masked", "residual" or "length" on the tokens of the RVQ-VAE in ``run`` and condition vectors of ``encode``."""
     train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
     rvq = load_rvq(run, train.layout.channels, stage.sizes)
-    clips = token_clips(train, rvq, encode, FRAME_OFFSETS, run)
+    made = [] if kind == "length" else extra_clips(train, stage, run)
+    clips = token_clips(train, rvq, encode, FRAME_OFFSETS, run, made)
     held_out = token_clips(validation, rvq, encode, 1, run)
     held_out_batches = _validation_batches(held_out, stage.validation_limit)
     torch.manual_seed(config.seed)
@@ -184,7 +241,7 @@ def train_tokens(
         return sums
 
     crop = 0.0 if kind == "length" else stage.crop
-    batches = TokenBatches(clips, train.weights(stage.group_power, by_frames=False), config.batch_size, crop)
+    batches = TokenBatches(clips, example_weights(train, stage.group_power, stage.extra, made), config.batch_size, crop)
     identity = {"kind": kind, "model": asdict(model.config)}
     return Trainer(model, loss, batches, config, run / kind, validate, identity=identity, fresh=fresh).run()
 
@@ -208,12 +265,12 @@ def token_model(kind: str, sizes: ModelSizes, cond_dim: int) -> tuple[TokenModel
 
 
 def _masked_stage_loss(model: MaskedTransformer, batch: TokenBatch, generator: Generator) -> Mapping[str, Tensor]:
-    loss, accuracy = masked_loss(model, batch.indices[..., 0], batch.cond, batch.padding, generator)
+    loss, accuracy = masked_loss(model, batch.indices[..., 0], batch.cond, batch.padding, generator, batch.context)
     return {"loss": loss, "accuracy": accuracy}
 
 
 def _residual_stage_loss(model: ResidualTransformer, batch: TokenBatch, generator: Generator) -> Mapping[str, Tensor]:
-    loss, accuracy = residual_loss(model, batch.indices, batch.cond, batch.padding, generator)
+    loss, accuracy = residual_loss(model, batch.indices, batch.cond, batch.padding, generator, batch.context)
     return {"loss": loss, "accuracy": accuracy}
 
 

@@ -37,10 +37,10 @@ def read_captions(captions: Path, clips: Path, splits: frozenset[str]) -> Captio
     for path in (captions, clips):
         if not path.is_file():
             raise TrainingError(f"there is no file {path}; give the captions' .jsonl and the clips' .csv")
-    with clips.open(newline="") as file:
+    with clips.open(newline="", encoding="utf-8-sig") as file:
         wanted = {row["clip_id"] for row in csv.DictReader(file) if row["split"] in splits}
     actions: dict[str, set[str]] = {}
-    with captions.open() as lines:
+    with captions.open(encoding="utf-8-sig") as lines:
         for line in lines:
             row = json.loads(line)
             if row["clip_id"] in wanted:

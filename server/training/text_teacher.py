@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
+from server.files import write_atomically
 from server.training.devices import limited_threads, uses_bf16
-from server.training.trainer import TrainingError, write_atomically
+from server.training.trainer import TrainingError
 
 EMBEDDING_KEY = "embeddings.word_embeddings.weight"
 
@@ -61,7 +62,8 @@ class MiniLMTeacher:
 
     def vocabulary(self) -> Mapping[str, int]:
         """The teacher's 30,522 WordPieces."""
-        vocabulary: dict[str, int] = json.loads((self._folder / "tokenizer.json").read_text())["model"]["vocab"]
+        text = (self._folder / "tokenizer.json").read_text(encoding="utf-8")
+        vocabulary: dict[str, int] = json.loads(text)["model"]["vocab"]
         return vocabulary
 
     def word_embeddings(self) -> Tensor:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 import pickle
 import shutil
 import signal
@@ -23,10 +22,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from server.files import write_atomically
 from server.training.devices import limited_threads, resolve_device, step_generator, to_device, uses_bf16
 from server.training.train_config import RESUMABLE_FIELDS, TrainConfig, TrainingError, learning_rate, parameter_groups
 
-__all__ = ["Batches", "TrainConfig", "TrainResult", "Trainer", "TrainingError", "load_weights", "write_atomically"]
+__all__ = ["Batches", "TrainConfig", "TrainResult", "Trainer", "TrainingError", "load_weights"]
 
 B_co = TypeVar("B_co", covariant=True)
 
@@ -222,7 +222,8 @@ class Trainer:
         write_atomically(
             self.folder / METRICS_FILE,
             lambda path: path.write_text(
-                json.dumps({"step": self._step, "metrics": self._metrics, "best": self._best}, indent=1)
+                json.dumps({"step": self._step, "metrics": self._metrics, "best": self._best}, indent=1),
+                encoding="utf-8",
             ),
         )
         for name, number in self._metrics.items():
@@ -351,18 +352,6 @@ class Trainer:
             yield
         finally:
             restore()
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place: readers see the old file or the new."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _clone_state(model: nn.Module) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from server.models.checkpoint import CheckpointError
 from server.models.text import (
+    PAD_ID,
     SPECIAL_TOKENS,
     TEXT_CONFIG,
     TEXT_TOKENIZER,
@@ -95,6 +96,33 @@ class TestEmbedded:
     def test_heads_must_divide_the_width(self) -> None:
         with pytest.raises(ValueError, match="width 10 is not a multiple of heads 4"):
             TextTowerConfig(vocab_size=9, width=10, heads=4)
+
+
+class TestTower:
+    def test_it_is_open_clip_s_text_transformer(self) -> None:
+        config = CONFIG.model_dump(exclude={"context", "dim"})
+        theirs = open_clip.transformer.TextTransformer(
+            **config, context_length=CONFIG.context, output_dim=CONFIG.dim, no_causal_mask=True, use_pad_mask=True,
+            pad_id=PAD_ID, pool_type="none",
+        ).eval()  # fmt: skip
+        ours = make_encoder().tower
+        theirs.load_state_dict(ours.state_dict(), strict=True)
+        ids = torch.tensor([[2, 5, 6, 3, 0, 0], [2, 9, 9, 9, 9, 3]])
+        with torch.no_grad():
+            expected, found = theirs(ids), ours(ids)
+        torch.testing.assert_close(found[ids != PAD_ID], expected[ids != PAD_ID], atol=1e-5, rtol=1e-5)
+
+    def test_it_starts_with_clip_s_spread_of_weights(self) -> None:
+        torch.manual_seed(0)
+        config = TextTowerConfig(vocab_size=500, context=48, width=64, heads=4, layers=3, dim=64)
+        state = build_tower(config).state_dict()
+        theirs = open_clip.transformer.TextTransformer(
+            vocab_size=500, context_length=48, width=64, heads=4, layers=3, output_dim=64
+        ).state_dict()
+        assert {name for name, value in state.items() if not value.isfinite().all()} == set()
+        for name, value in state.items():
+            if value.ndim > 1:
+                assert float(value.std()) == pytest.approx(float(theirs[name].std()), rel=0.1), name
 
 
 class TestFiles:

@@ -20,7 +20,7 @@ SIZES = stages.ModelSizes(
     rvq_width=16, code_dim=8, codes=16, quantizers=3, latent=16, heads=2, layers=1, ff=16, residual_layers=1,
     residual_code_dim=8, token_dim=8,
 )  # fmt: skip
-STAGE = stages.StageConfig(sizes=SIZES, window=32)
+STAGE = stages.StageConfig(sizes=SIZES, window=32, extra=stages.ExtraConfig(transitions=6, standing=2))
 
 
 @pytest.fixture
@@ -74,14 +74,25 @@ def test_windows_stay_within_their_clip(data: Path):
 def test_token_batches_pad_and_crop(data: Path):
     dataset = MotionDataset(data, "train")
     tokens = [[torch.full((20, 3), index, dtype=torch.int16)] for index in range(3)]
-    clips = stages.TokenClips(tokens, [[0], [1], [2]], torch.eye(3))
+    clips = stages.TokenClips(tokens, [[0], [1], [2]], torch.eye(3), [0, 0, 0])
     weights = dataset.weights(0.4, by_frames=False)
     assert weights.sum() == pytest.approx(1.0)
-    batch = TokenBatches(clips, weights, 64, crop=1.0).draw(0, torch.Generator().manual_seed(0))
-    assert batch.lengths.min() >= 10
-    assert len(batch.lengths.unique()) > 3
+    cropped = TokenBatches(clips, weights, 64, crop=1.0)
+    drawn = [cropped.draw(step, torch.Generator().manual_seed(step)) for step in range(12)]
+    lengths = torch.stack([batch.lengths for batch in drawn])
+    assert lengths.min() >= 10
+    assert len(lengths.unique()) > 6
+    assert (lengths.amax(1) - lengths.amin(1)).max() <= 4, "a batch must be of like lengths"
+    batch = drawn[0]
     assert ((batch.indices[..., 0] < 0) == batch.padding).all()
     owner = batch.indices[:, 0, 0]
     assert (batch.cond.argmax(1) == owner).all()
+    joined = replace(clips, context=[0, 8, 8])
+    batch = TokenBatches(joined, weights, 64, crop=1.0).draw(0, torch.Generator().manual_seed(0))
+    known = batch.context.sum(1)
+    assert (known[batch.indices[:, 0, 0] == 0] == 0).all()
+    assert known[batch.indices[:, 0, 0] > 0].min() >= 1
+    assert known.max() <= 8
+    assert (batch.lengths - known >= 6)[batch.indices[:, 0, 0] > 0].all(), "what follows the context must stay"
     whole = TokenBatches(clips, weights, 8, crop=0.0).draw(0, torch.Generator().manual_seed(0))
     assert (whole.lengths == 20).all()

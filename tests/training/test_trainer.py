@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from server.files import write_atomically
 from server.training.train_config import TrainConfig, learning_rate, parameter_groups
 from server.training.trainer import (
     BEST_WEIGHTS,
@@ -22,7 +23,6 @@ from server.training.trainer import (
     TrainingError,
     TrainResult,
     load_weights,
-    write_atomically,
 )
 
 CONFIG = TrainConfig(

@@ -1,0 +1,283 @@
+"""What a client gets from a server: how soon a new prompt shows, and how many characters one core carries.
+
+Server and clients are processes of their own, on a core each where the system lets us choose; times are the client's.
+
+    motionbridge bench stream [--part latency|cost] [--model FOLDER ...] [--characters 10 50 100 200 400]
+
+- latency: one character whose prompts are replaced at random moments, then many that are all prompted at once; from
+  sending a prompt to its first frame.
+- cost: motion made beforehand, so that the model is idle; frames received, how far the time between a character's frames
+  is from 1 / rate, and the server's CPU time and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import NamedTuple
+
+import msgpack
+import numpy as np
+
+from protocol.client import ClientConfig, FrameBlock, connect
+from protocol.codec import build, encode
+from protocol.handshake import open_socket, shake_hands
+from protocol.messages import Error, Prompt
+from protocol.skeleton import default_skeleton
+from server.app import serve
+from server.config import ServeConfig
+from server.engine import EMBEDDED, load_engine
+from server.motion import rotation as rot
+from server.motion.motion import Motion, MotionEngine, MotionRequest
+
+RATE = 30.0
+PER_CONNECTION = 20
+SENTENCES = (
+    "a person walks forward",
+    "a person waves with the right hand",
+    "a tired man walks",
+    "a person turns left",
+    "a person bows",
+    "a happy person runs",
+    "a person kicks",
+    "a person raises both hands",
+)
+
+
+class StoredEngine:
+    """Motion made beforehand: every request is answered at once with a stretch of one long walk of swinging limbs."""
+
+    name = "stored"
+    fps = 20.0
+    max_frames = 196
+    context_frames = 32
+
+    def __init__(self) -> None:
+        self.skeleton = default_skeleton()
+        time_s = np.arange(self.max_frames) / self.fps
+        swing = 0.4 * np.sin(2 * np.pi * time_s[:, None] + np.arange(22))  # (T, J)
+        axis = np.broadcast_to([1.0, 0.0, 0.0], (*swing.shape, 3))
+        root = np.stack([np.zeros_like(time_s), np.full_like(time_s, 0.95), time_s], axis=-1)
+        still = np.zeros(len(root))
+        contacts = np.repeat((np.sin(2 * np.pi * time_s) > 0)[:, None], 4, axis=1)
+        self._walk = Motion(root, rot.from_axis_angle(axis, swing), contacts, np.zeros((len(root), 263)), still)
+
+    def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        """A stretch of the walk for each request."""
+        return [self._walk[: request.frames or self.max_frames] for request in requests]
+
+
+class Usage(NamedTuple):
+    """CPU seconds used so far and the largest resident memory, MiB (0 where the system does not say)."""
+
+    cpu: float
+    memory: float
+
+
+def usage() -> Usage:
+    """Of this process."""
+    try:
+        import resource
+    except ImportError:
+        return Usage(time.process_time(), 0.0)
+    return Usage(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def use_core(core: int | None) -> None:
+    """Keep this process on one core, where the system can."""
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def run_server(pipe: Pipe, model: Path | None, device: str, core: int | None) -> None:
+    """The server process: says its URL, answers "usage", ends on "stop". ``model`` None is the stored motion."""
+    use_core(core)
+    engine: MotionEngine = StoredEngine() if model is None else load_engine(model, device)
+    engine.generate([MotionRequest("a person stands still", frames=20)])
+
+    async def main() -> None:
+        stop = asyncio.Event()
+
+        async def answer(url: str) -> None:
+            pipe.send(url)
+
+        async def listen() -> None:
+            while await asyncio.to_thread(pipe.recv) == "usage":
+                pipe.send(usage())
+            stop.set()
+
+        listening = asyncio.create_task(listen())
+        await serve(ServeConfig(port=0, max_connections=128), engine, ready=answer, stop=stop)
+        await listening
+
+    asyncio.run(main())
+
+
+@dataclass
+class Server:
+    """A running server process."""
+
+    url: str
+    pipe: Pipe
+
+    def usage(self) -> Usage:
+        self.pipe.send("usage")
+        return self.pipe.recv()
+
+
+@contextlib.asynccontextmanager
+async def running(model: Path | None, device: str, core: int | None) -> AsyncIterator[Server]:
+    """A server process, ended on the way out."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=run_server, args=(theirs, model, device, core), daemon=True)
+    process.start()
+    try:
+        if not await asyncio.to_thread(ours.poll, 180.0):
+            raise RuntimeError("the server was not ready within 180 s")
+        yield Server(ours.recv(), ours)
+        ours.send("stop")
+        await asyncio.to_thread(process.join, 15.0)
+    finally:
+        if process.is_alive():
+            process.kill()
+
+
+async def first_frames(url: str, characters: int, rounds: int, seed: int, gap: tuple[float, float]) -> list[float]:
+    """Seconds from sending a prompt to its first frame, for every character and round; all are prompted at once."""
+    rng = random.Random(seed)
+    names = [f"c{number}" for number in range(characters)]
+    seconds: list[float] = []
+    async with connect(ClientConfig(url=url, frame_rate=RATE)) as client:
+        events = aiter(client)
+        for number in range(rounds):
+            sent: dict[str, float] = {}
+            for name in names:
+                text = rng.choice(SENTENCES)
+                prompt = await client.prompt(text, character=name, seconds=6.0, seed=number, on_end="repeat")
+                sent[prompt] = time.perf_counter()
+            async with asyncio.timeout(300.0):
+                while sent:
+                    event = await anext(events)
+                    if isinstance(event, Error):
+                        raise RuntimeError(f"the server refused: {event.message}")
+                    if isinstance(event, FrameBlock) and event.prompt in sent:
+                        seconds.append(time.perf_counter() - sent.pop(event.prompt))
+            until = time.perf_counter() + rng.uniform(*gap)
+            while (left := until - time.perf_counter()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await anext(events)
+    return seconds[characters:]  # a character's first prompt starts it and replaces nothing
+
+
+class Received(NamedTuple):
+    """Frames a second, and how far gaps between a character's messages are from 1 / rate: p50 and p99, ms."""
+
+    rate: float
+    jitter_p50: float
+    jitter_p99: float
+
+
+async def load(url: str, characters: int, seconds: float, settle: float) -> Received:
+    """Stream ``characters`` characters for some seconds, ``PER_CONNECTION`` on each connection."""
+    arrivals: dict[tuple[int, str], list[float]] = {}
+    frames = 0
+    begin = time.perf_counter() + settle
+    end = begin + seconds
+
+    async def one(number: int, count: int) -> None:
+        nonlocal frames
+        config = ClientConfig(url=url, frame_rate=RATE)
+        socket = await open_socket(config)
+        try:
+            await shake_hands(socket, config)
+            for at in range(count):
+                prompt = build(Prompt, character=f"c{at}", id=f"p{at}", text="walk", seconds=9.0, on_end="repeat")
+                await socket.send(encode(prompt))
+            while (now := time.perf_counter()) < end:
+                message = msgpack.unpackb(await socket.recv())
+                if message["type"] != "frames":
+                    continue
+                now = time.perf_counter()
+                if begin <= now < end:
+                    frames += message["count"]
+                    arrivals.setdefault((number, message["character"]), []).append(now)
+        finally:
+            await socket.close()
+
+    groups = [min(PER_CONNECTION, characters - first) for first in range(0, characters, PER_CONNECTION)]
+    async with asyncio.timeout(settle + seconds + 60.0):
+        await asyncio.gather(*(one(number, count) for number, count in enumerate(groups)))
+    jitter = np.concatenate([np.abs(np.diff(times) - 1 / RATE) for times in arrivals.values()]) * 1000
+    return Received(frames / seconds, float(np.percentile(jitter, 50)), float(np.percentile(jitter, 99)))
+
+
+def show(name: str, seconds: Sequence[float]) -> None:
+    """One line: count, p50, p95."""
+    p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
+    print(f"{name:<44}{len(seconds):>8}{p50:>10.0f}{p95:>10.0f}", flush=True)
+
+
+async def latency(models: Sequence[Path], device: str, rounds: int, crowds: Sequence[int]) -> None:
+    """Both tables about prompts, for each model."""
+    print(f"{'prompt sent to its first frame':<44}{'prompts':>8}{'p50 ms':>10}{'p95 ms':>10}")
+    for model in models:
+        async with running(model, device, None) as server:
+            for characters in crowds:
+                count = rounds if characters == 1 else 5
+                gap = (0.7, 1.6) if characters == 1 else (2.0, 3.0)
+                seconds = await first_frames(server.url, characters, count, 0, gap)
+                show(f"{model.name}, {characters} character{'s at once' if characters > 1 else ''}", seconds)
+
+
+async def cost(counts: Sequence[int], seconds: float) -> None:
+    """The table of what streaming costs."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    server_core, client_core = (cores[0], cores[-1]) if len(cores) > 1 else (None, None)
+    use_core(client_core)
+    print(
+        f"{'characters':>10}{'frames/s':>10}{'of asked':>10}{'jitter p50':>12}{'p99 ms':>8}{'CPU core':>10}{'MiB':>7}"
+    )
+    for characters in counts:
+        async with running(None, "cpu", server_core) as server:
+            started, at = server.usage(), time.perf_counter()
+            got = await load(server.url, characters, seconds, settle=2.0)
+            used, took = server.usage(), time.perf_counter() - at
+            print(
+                f"{characters:>10}{got.rate:>10.0f}{got.rate / (characters * RATE):>10.1%}{got.jitter_p50:>12.1f}"
+                f"{got.jitter_p99:>8.1f}{(used.cpu - started.cpu) / took:>10.2f}{used.memory:>7.0f}",
+                flush=True,
+            )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="motionbridge bench stream", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--part", choices=("all", "latency", "cost"), default="all")
+    parser.add_argument("--model", type=Path, nargs="+", default=[EMBEDDED], help="model folders (default: embedded)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--rounds", type=int, default=40, help="prompts of the single character (default: 40)")
+    parser.add_argument("--crowd", type=int, nargs="+", default=[1, 8, 32], help="characters that re-prompt at once")
+    parser.add_argument("--characters", type=int, nargs="+", default=[10, 50, 100, 200, 400])
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each streaming measurement (default: 8)")
+    args = parser.parse_args(argv)
+    if args.part in ("all", "latency"):
+        asyncio.run(latency(args.model, args.device, args.rounds, args.crowd))
+    if args.part in ("all", "cost"):
+        asyncio.run(cost(args.characters, args.seconds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
