@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from server.models.masked import MaskedTransformer
 from server.models.residual import ResidualTransformer
+from server.models.sampling import padding_mask
 from server.models.transformer import TokenEncoder
 
 KEPT_SCORE = 1e5
@@ -40,7 +41,7 @@ def torch_encoder(encoder: TokenEncoder, heads: int, ff: int) -> nn.TransformerE
         }
         names |= {f"{norm}.{part}": f"{norm}.{part}" for norm in ("norm1", "norm2") for part in ("weight", "bias")}
         theirs.load_state_dict({name: state[own_name] for name, own_name in names.items()})
-    return stack.eval()
+    return stack.to(encoder.positions.device).eval()
 
 
 def keep_top_k(logits: Tensor, threshold: float) -> Tensor:
@@ -77,8 +78,8 @@ class OriginalPipeline:
     def base(self, cond: Tensor, lengths: Sequence[int], steps: int, guidance: float) -> Tensor:
         """Base tokens (B, N), -1 at pads."""
         model, tokens = self.masked, max(lengths)
-        counts = torch.tensor(list(lengths))
-        padding = torch.arange(tokens) >= counts.unsqueeze(1)
+        counts = torch.tensor(list(lengths), device=cond.device)
+        padding = padding_mask(lengths, tokens, cond.device)
         ids = torch.where(padding, model.pad_id, model.mask_id)
         scores = torch.where(padding, KEPT_SCORE, 0.0)
         for time in torch.linspace(0, 1, steps):
@@ -98,7 +99,7 @@ class OriginalPipeline:
     def residual_logits(self, history: Tensor, layer: int, padding: Tensor, cond: Tensor) -> Tensor:
         """Logits (B, K + 1, N) of one layer from summed embeddings (B, N, D)."""
         model = self.residual
-        which = F.one_hot(torch.full((len(history),), layer), model.config.quantizers).float()
+        which = F.one_hot(torch.full((len(history),), layer, device=cond.device), model.config.quantizers).float()
         tokens = model.token_projection(history.permute(1, 0, 2))  # (N, B, L)
         tokens = tokens + model.encoder.positions[: len(tokens)].unsqueeze(1)
         prefix = torch.stack([model.cond_projection(cond), model.layer_projection(which)])  # (2, B, L)
@@ -111,9 +112,9 @@ class OriginalPipeline:
     def layers(self, base: Tensor, cond: Tensor, lengths: Sequence[int], guidance: float) -> Tensor:
         """All layers (B, N, Q) from base tokens (B, N); -1 where there is none."""
         model = self.residual
-        padding = torch.arange(base.shape[1]) >= torch.tensor(list(lengths)).unsqueeze(1)
+        padding = padding_mask(lengths, base.shape[1], base.device)
         ids = torch.where(padding, model.pad_id, base)
-        chosen, history = [ids], torch.zeros(())
+        chosen, history = [ids], torch.zeros((), device=base.device)
         for layer in range(1, model.config.quantizers):
             table = model.embedding_tables()[layer - 1].expand(len(ids), -1, -1)
             history = history + table.gather(1, ids.unsqueeze(-1).expand(-1, -1, table.shape[-1]))
