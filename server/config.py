@@ -51,6 +51,8 @@ class ServeConfig(BaseModel):
     """A timeline with less planned motion than this extends itself."""
     half_life_seconds: Annotated[float, Field(ge=0.01, le=1.0)] = 0.1
     """In which half of a difference in pose decays at a splice."""
+    foot_lock: bool = True
+    """Feet in contact with the ground stay where they landed."""
     idle_text: Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARACTERS)] = (
         "a person stands still and breathes calmly"
     )

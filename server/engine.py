@@ -25,7 +25,7 @@ from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, extract, headings, recover_positions, recover_root
+from server.motion.features import LAYOUTS, extract, headings, recover_root, recover_smooth_positions
 from server.motion.motion import Motion, MotionRequest
 from server.motion.rotation import Array
 
@@ -260,7 +260,7 @@ class Engine:
 
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
         """Rotations and roots of each clip's features (T, C), still in the clip's own place and heading."""
-        positions = [recover_positions(features, self.layout) for features in clips]
+        positions = [recover_smooth_positions(features, self.layout) for features in clips]
         return solver.retarget_clips(positions, self.skeleton)
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:

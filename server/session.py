@@ -213,6 +213,7 @@ class Session:
             idle_frames=model_frames(config.idle_seconds, model.fps) or model.max_frames,
             context_frames=model.context_frames,
             max_frames=model.max_frames,
+            foot_lock=config.foot_lock,
         )
         self._send(welcome(hello, self.id, config, model))
 

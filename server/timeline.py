@@ -64,6 +64,7 @@ class TimelineSettings:
     idle_frames: int
     context_frames: int
     max_frames: int
+    foot_lock: bool = True
 
 
 @dataclass(eq=False)
@@ -115,7 +116,7 @@ class CharacterTimeline:
         self._settings = settings
         self._latency = latency
         self._draw_seed = draw_seed
-        self._track = Track(settings.fps, settings.frame_rate, settings.half_life)
+        self._track = Track(settings.fps, settings.frame_rate, settings.half_life, foot_lock=settings.foot_lock)
         self._segments: list[_Segment] = []
         self._queue: deque[Entry] = deque()
         self._live: list[Entry] = []

@@ -1,6 +1,8 @@
-"""The planned motion of one character: at the model's frame rate, and resampled to the client's.
+"""The planned motion of one character: at the model's frame rate, and resampled to the client's with the feet locked.
 
-Both are addressed by absolute index. Client frame i lies at model frame i · fps / frame rate.
+Both are addressed by absolute index. Client frame i lies at model frame i · fps / frame rate. Feet are locked last, on the
+client's frames: what the model continues from and what a splice joins is the motion as planned, and a foot on the ground
+stays there also while the difference at a splice decays.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ import math
 
 import numpy as np
 
-from protocol.poses import Poses, contact_bits
+from protocol.poses import Poses, contact_bits, contact_flags
+from protocol.skeleton import default_skeleton
 from server.motion import rotation as rot
+from server.motion.foot_lock import FootLock, FootState
 from server.motion.motion import Motion, concatenate
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
@@ -32,10 +36,12 @@ def resample(motion: Motion, times: np.ndarray) -> Poses:
 class Track:
     """Model frames ``start``..``end`` (end excluded) of one character, and the client frames that they determine.
 
-    Rotations are kept in one hemisphere from frame to frame. ``fps`` is the model's, ``frame_rate`` the client's.
+    Rotations are kept in one hemisphere from frame to frame. ``fps`` is the model's, ``frame_rate`` the client's;
+    ``half_life`` in seconds is that of differences at splices and of released feet. ``foot_lock``: feet in contact stay
+    where they landed.
     """
 
-    def __init__(self, fps: float, frame_rate: float, half_life: float) -> None:
+    def __init__(self, fps: float, frame_rate: float, half_life: float, *, foot_lock: bool = True) -> None:
         self.fps = fps
         self.frame_rate = frame_rate
         self.half_life = half_life
@@ -45,6 +51,8 @@ class Track:
         self._ground: Array = np.zeros((0, 2))  # x and z as the model made them, root motion on or off
         self._poses: Poses | None = None
         self._first = 0  # client index of _poses[0]
+        self._lock = FootLock(default_skeleton(), frame_rate, half_life) if foot_lock else None
+        self._feet: FootState | None = None  # after each of _poses
 
     @property
     def end(self) -> int:
@@ -125,6 +133,8 @@ class Track:
         self._motion, self._ground, self.start = self._motion[cut:], self._ground[cut:], model_frame
         drop = min(max(0, self.first_frame(model_frame + 1) - self._first), len(self._poses))
         self._poses, self._first = self._poses[drop:], self._first + drop
+        if self._feet is not None:
+            self._feet = self._feet[drop:]
 
     def _set_ground(self, at: int, steps: np.ndarray) -> None:
         """Puts the root's x and z from ``at`` on at ``steps`` (T, 2) from where it stands just before."""
@@ -146,13 +156,29 @@ class Track:
         first = max(self.first_frame(at), self._first)
         indices = np.arange(first, self.client_end)
         times = np.clip(indices * self.fps / self.frame_rate - self.start, 0.0, len(whole) - 1.0)
+        kept = 0 if self._poses is None else first - self._first
         fresh = resample(self._motion, times)
-        if self._poses is None or first == self._first:
+        if self._lock is not None:
+            fresh = self._locked(self._lock, fresh, times, kept)
+        if self._poses is None or not kept:
             self._poses, self._first = fresh, first
             return
-        kept = self._poses[: first - self._first]
+        before = self._poses[:kept]
         self._poses = Poses(
-            np.concatenate([kept.root, fresh.root]),
-            np.concatenate([kept.rotations, fresh.rotations]),
-            np.concatenate([kept.contacts, fresh.contacts]),
+            np.concatenate([before.root, fresh.root]),
+            np.concatenate([before.rotations, fresh.rotations]),
+            np.concatenate([before.contacts, fresh.contacts]),
         )
+
+    def _locked(self, lock: FootLock, poses: Poses, times: np.ndarray, kept: int) -> Poses:
+        """``poses`` at model ``times`` (from ``start``) with the feet locked, going on after ``kept`` of the frames held."""
+        root = poses.root.astype(np.float64)
+        # Where the model walks, so that a foot keeps its place under a character that walks on the spot.
+        root[:, [0, 2]] = sample_vectors(self._ground, times)
+        before = self._feet[kept - 1] if self._feet is not None and kept else None
+        flags = contact_flags(poses.contacts).astype(bool)
+        locked = lock.lock(root, poses.rotations.astype(np.float64), flags, before)
+        self._feet = self._feet[:kept].then(locked.state) if self._feet is not None else locked.state
+        root = poses.root.copy()
+        root[:, 1] = locked.root[:, 1]
+        return Poses(root, locked.rotations.astype(np.float32), contact_bits(locked.contacts))

@@ -26,6 +26,7 @@ _STEP = 0.06  # m, the least by which one ankle passes the other in a step
 _OUT = 0.25  # m from the pelvis, over the ground, that a kicking foot must be
 _BEHIND = -0.05  # m: a foot further behind the pelvis than this is no kick but the swing leg of a run
 _CHEST = (-0.3, 0.25)  # m over the shoulder: where a punch goes
+_RECOIL_SECONDS = 0.6  # a fist that stays out longer points, guides or blocks
 
 
 class MeasureError(ValueError):
@@ -35,17 +36,21 @@ class MeasureError(ValueError):
 @dataclass(frozen=True)
 class Hand:
     """One wrist. ``over_shoulder``, ``over_head``: its greatest height over its own shoulder and over the head joint, m;
-    ``raised`` the share of frames it is at or above the upper chest; ``swings`` its turns to and fro while raised;
-    ``swing`` the mean way between two such turns, m; ``speed`` its peak speed relative to the chest, m/s; ``thrust`` its
-    peak forward speed, m/s, and ``reach`` how far it is before its shoulder at most, m."""
+    ``rise`` from its lowest to its greatest height over the shoulder, m; ``raised`` the share of frames it is at or above
+    the upper chest; ``swings`` its turns to and fro while raised; ``swing`` the mean way between two such turns, m;
+    ``speed`` its peak speed relative to the chest, m/s. At chest height: ``thrust`` its peak speed away from the shoulder,
+    ``recoil`` the most that it comes back with within 0.6 s of a thrust no slower, m/s, and ``reach`` how far it is before
+    its shoulder at most, m."""
 
     over_shoulder: float
     over_head: float
+    rise: float
     raised: float
     swings: int
     swing: float
     speed: float
     thrust: float
+    recoil: float
     reach: float
 
 
@@ -128,6 +133,11 @@ class Measures:
         return max(self.left_hand.thrust, self.right_hand.thrust)
 
     @property
+    def recoil(self) -> float:
+        """The faster hand's, m/s."""
+        return max(self.left_hand.recoil, self.right_hand.recoil)
+
+    @property
     def reach(self) -> float:
         """The further hand's, m."""
         return max(self.left_hand.reach, self.right_hand.reach)
@@ -149,10 +159,13 @@ def measure(positions: Array, fps: float, skeleton: Skeleton | None = None) -> M
     positions = np.asarray(positions, dtype=np.float64)
     if positions.ndim != 3 or positions.shape[1:] != (len(skeleton), 3) or len(positions) < MIN_FRAMES:
         raise MeasureError(f"positions {positions.shape}: expected (T >= {MIN_FRAMES}, {len(skeleton)}, 3)")
-    if not np.isfinite(positions).all() or fps <= 0:
-        raise MeasureError(f"positions must be finite and the frame rate positive, not {fps}")
-    body = _Body(positions, fps, skeleton)
-    return body.measures()
+    if not np.isfinite(positions).all():
+        frame, joint, axis = (int(at[0]) for at in np.nonzero(~np.isfinite(positions)))
+        value, where = positions[frame, joint, axis], f"{skeleton.names[joint]}, {'xyz'[axis]}"
+        raise MeasureError(f"positions have {value} in frame {frame} ({where}); all must be finite")
+    if not 0 < fps < np.inf:
+        raise MeasureError(f"the frame rate is {fps}; it must be positive and finite")
+    return _Body(positions, fps, skeleton).measures()
 
 
 def heading(positions: Array, fps: float, skeleton: Skeleton | None = None) -> Array:
@@ -264,11 +277,13 @@ class _Body:
         return Hand(
             over_shoulder=float(height.max()),
             over_head=float((wrist[:, 1] - self.joint("head")[:, 1]).max()),
+            rise=float(np.ptp(height)),
             raised=float(raised.mean()),
             swings=swings,
             swing=size,
             speed=float(np.linalg.norm(velocity, axis=1).max()),
             thrust=float(thrust.max()),
+            recoil=_recoil(thrust, _frames(_RECOIL_SECONDS, self.fps)),
             reach=float(np.where(level, relative[:, 2], 0.0).max()),
         )
 
@@ -282,8 +297,15 @@ class _Body:
         return Foot(float(height.max()), float(front.max()), float(speed[high].max()) if high.any() else 0.0)
 
 
+def _recoil(speed: Array, within: int) -> float:
+    """The greatest speed that ``speed`` (T,) has both outwards and, up to ``within`` frames later, back inwards."""
+    padded = np.concatenate([-speed, np.zeros(within)])
+    back = np.lib.stride_tricks.sliding_window_view(padded, within + 1).max(axis=1)  # (T,)
+    return float(max(np.minimum(speed, back).max(), 0.0))
+
+
 def _swings(path: Array) -> tuple[int, float]:
-    """Turns to and fro of a path (T, 3) along its liveliest axis, and the mean way between two, m."""
+    """Turns to and fro of a path (T, K) along its liveliest axis, and the mean way between two, m."""
     best = (0, 0.0)
     for signal in path.T:
         tops = np.concatenate([find_peaks(sign * signal, prominence=_SWING)[0] for sign in (1.0, -1.0)])

@@ -7,7 +7,7 @@ Angles in the file are degrees, intrinsic, in the order of their columns.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ from server.motion.rotation import Array
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 _TOKEN = re.compile(r"[{}]|[^\s{}]+")
-_MOTION = re.compile(r"MOTION\s+Frames:\s*(\S+)\s+Frame Time:\s*(\S+)[ \t\r]*(?:\n|$)")
+_MOTION = re.compile(r"^[ \t]*MOTION\s", re.MULTILINE)
+_HEADER = re.compile(r"\s*MOTION\s+Frames:\s*(\S+)\s+Frame Time:\s*(\S+)[ \t\r]*(?:\n|$)")
 
 
 class BvhError(ValueError):
-    """A BVH file that is broken or holds no motion; the message names the file and the fault."""
+    """A BVH file that is broken or holds no motion; the message names the file, the fault and, where it has one, the line."""
 
 
 @dataclass(frozen=True)
@@ -87,39 +88,70 @@ def read_bvh(path: Path) -> BvhClip:
 
 def parse_bvh(text: str, path: str) -> BvhClip:
     """Parse the text of a file; ``path`` names it in errors."""
-    cut = text.find("MOTION")
-    if cut < 0 or not text.lstrip("\ufeff \t\r\n").startswith("HIERARCHY"):
+    motion = _MOTION.search(text)
+    if not motion or not text.lstrip("\ufeff \t\r\n").startswith("HIERARCHY"):
         raise BvhError(f"{path}: not a BVH file (no HIERARCHY or no MOTION section)")
-    joints = _parse_hierarchy(_TOKEN.findall(text[:cut]), path)
-    header = _MOTION.match(text, cut)
+    joints = _parse_hierarchy(text[: motion.start()], path)
+    header = _HEADER.match(text, motion.start())
     if not header:
-        raise BvhError(f"{path}: the MOTION section does not start with 'Frames:' and 'Frame Time:'")
+        line = _line(text, motion.end())
+        raise BvhError(f"{path}, line {line}: the MOTION section does not start with 'Frames:' and 'Frame Time:'")
+    frames_line, time_line = (_line(text, header.start(group)) for group in (1, 2))
     try:
         frames, frame_time = int(header[1]), float(header[2])
     except ValueError:
-        raise BvhError(f"{path}: 'Frames: {header[1]}' and 'Frame Time: {header[2]}' must be numbers") from None
+        raise BvhError(
+            f"{path}, line {frames_line}: 'Frames: {header[1]}' and 'Frame Time: {header[2]}' must be numbers"
+        ) from None
     if frames < 1:
-        raise BvhError(f"{path}: {frames} frames; at least 1 is needed")
+        raise BvhError(f"{path}, line {frames_line}: {frames} frames; at least 1 is needed")
     if not 1e-4 <= frame_time <= 1.0:
-        raise BvhError(f"{path}: frame time {frame_time} s is outside 0.0001..1")
+        raise BvhError(f"{path}, line {time_line}: frame time {frame_time} s is outside 0.0001..1")
+    width = sum(len(joint.channels) for joint in joints)
     try:
         values = np.array(text[header.end() :].split(), dtype=np.float64)
-    except ValueError as error:
-        raise BvhError(f"{path}: a motion value is not a number: {error}") from None
-    width = sum(len(joint.channels) for joint in joints)
-    if values.size != frames * width:
-        raise BvhError(
-            f"{path}: {values.size} motion values, but {frames} frames of {width} channels need {frames * width}"
-        )
-    if not np.isfinite(values).all():
-        raise BvhError(f"{path}: a motion value is not finite")
+    except ValueError:
+        values = np.empty(0)
+    if values.size != frames * width or not np.isfinite(values).all():
+        raise _motion_fault(text, header.end(), frames, width, path)
     return BvhClip(tuple(joints), values.reshape(frames, width), frame_time)
 
 
-def _parse_hierarchy(tokens: list[str], path: str) -> list[BvhJoint]:
+def _line(text: str, position: int) -> int:
+    """Number, from 1, of the line that holds a position."""
+    return text.count("\n", 0, position) + 1
+
+
+def _motion_fault(text: str, start: int, frames: int, width: int, path: str) -> BvhError:
+    """What is wrong with the motion values that begin at ``start``, and the first line on which it shows."""
+    size, uneven = 0, ""
+    for number, line in enumerate(text[start:].split("\n"), start=_line(text, start)):
+        words = line.split()
+        for word in words:
+            try:
+                finite = np.isfinite(float(word))
+            except ValueError:
+                return BvhError(f"{path}, line {number}: the motion value {word[:40]!r} is not a number")
+            if not finite:
+                return BvhError(f"{path}, line {number}: the motion value {word} is not finite")
+        if len(words) not in (0, width) and not uneven:
+            uneven = f"; line {number} has {len(words)}"
+        size += len(words)
+    return BvhError(
+        f"{path}: {size} motion values, but {frames} frames of {width} channels need {frames * width}{uneven}"
+    )
+
+
+def _parse_hierarchy(text: str, path: str) -> list[BvhJoint]:
+    words = [(word, number) for number, line in enumerate(text.split("\n"), 1) for word in _TOKEN.findall(line)]
+    tokens = [word for word, _ in words]
     joints: list[BvhJoint] = []
     stack: list[int] = []
     at = 1
+
+    def where() -> str:
+        return f"{path}, line {words[min(at, len(words) - 1)][1]}"
+
     try:
         while at < len(tokens):
             word = tokens[at]
@@ -136,21 +168,22 @@ def _parse_hierarchy(tokens: list[str], path: str) -> list[BvhJoint]:
                 at += 1
             elif word == "OFFSET":
                 x, y, z = (float(value) for value in tokens[at + 1 : at + 4])
-                joints[stack[-1]] = BvhJoint(joints[stack[-1]].name, joints[stack[-1]].parent, (x, y, z), ())
+                if not np.isfinite((x, y, z)).all():
+                    raise BvhError(f"{where()}: the OFFSET of joint {joints[stack[-1]].name} is not finite")
+                joints[stack[-1]] = replace(joints[stack[-1]], offset=(x, y, z))
                 at += 4
             elif word == "CHANNELS":
                 count = int(tokens[at + 1])
                 channels = tuple(tokens[at + 2 : at + 2 + count])
-                _check_channels(channels, joints[stack[-1]].name, path)
-                last = joints[stack[-1]]
-                joints[stack[-1]] = BvhJoint(last.name, last.parent, last.offset, channels)
+                _check_channels(channels, joints[stack[-1]].name, where())
+                joints[stack[-1]] = replace(joints[stack[-1]], channels=channels)
                 at += 2 + count
             else:
-                raise BvhError(f"{path}: unexpected {word!r} in the hierarchy")
+                raise BvhError(f"{where()}: unexpected {word!r} in the hierarchy")
     except (IndexError, ValueError) as error:
         if isinstance(error, BvhError):
             raise
-        raise BvhError(f"{path}: the hierarchy breaks off near token {at}") from error
+        raise BvhError(f"{where()}: the hierarchy breaks off or holds no number at {tokens[at]!r}") from error
     if stack or not joints:
         raise BvhError(f"{path}: the hierarchy's braces do not balance" if joints else f"{path}: no joints")
     names = [joint.name for joint in joints]
@@ -159,12 +192,12 @@ def _parse_hierarchy(tokens: list[str], path: str) -> list[BvhJoint]:
     return joints
 
 
-def _check_channels(channels: tuple[str, ...], name: str, path: str) -> None:
+def _check_channels(channels: tuple[str, ...], name: str, where: str) -> None:
     turns = [channel[0] for channel in channels if channel.endswith("rotation")]
     known = all(re.fullmatch(r"[XYZ](position|rotation)", channel) for channel in channels)
     if not known or len(set(channels)) != len(channels) or len(turns) not in (0, 3):
         raise BvhError(
-            f"{path}: joint {name} has channels {' '.join(channels)}; expected 0 or 3 rotations, 0 to 3 positions"
+            f"{where}: joint {name} has channels {' '.join(channels)}; expected 0 or 3 rotations, 0 to 3 positions"
         )
 
 

@@ -99,5 +99,5 @@ def detect(clip: BvhClip) -> JointMap:
             return joint_map
     raise JointMapError(
         f"no preset joint map ({', '.join(m.name for m in presets())}) fits joints {', '.join(clip.names[:8])}, ...; "
-        "write one and pass it with --joint-map"
+        "write one as server/motion/README.md shows and pass it with --joint-map"
     )

@@ -27,12 +27,24 @@ def normalize(v: Array) -> Array:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), _EPS)
 
 
+def cross(a: Array, b: Array) -> Array:
+    """Cross product of vectors (…, 3); np.cross takes twice as long."""
+    ax, ay, az = (a[..., k] for k in range(3))
+    bx, by, bz = (b[..., k] for k in range(3))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
 def mul(a: Array, b: Array) -> Array:
     """Hamilton product: the rotation b followed by a."""
-    av, aw = a[..., :3], a[..., 3:]
-    bv, bw = b[..., :3], b[..., 3:]
-    vector = aw * bv + bw * av + np.cross(av, bv)
-    return np.concatenate([vector, aw * bw - (av * bv).sum(-1, keepdims=True)], axis=-1)
+    ax, ay, az, aw = (a[..., k] for k in range(4))
+    bx, by, bz, bw = (b[..., k] for k in range(4))
+    product = [
+        aw * bx + bw * ax + (ay * bz - az * by),
+        aw * by + bw * ay + (az * bx - ax * bz),
+        aw * bz + bw * az + (ax * by - ay * bx),
+        aw * bw - (ax * bx + ay * by + az * bz),
+    ]
+    return np.stack(product, axis=-1)
 
 
 def inv(q: Array) -> Array:
@@ -47,15 +59,15 @@ def inv_mul(a: Array, b: Array) -> Array:
 
 def mul_vec(q: Array, v: Array) -> Array:
     """Rotate vectors."""
-    t = 2.0 * np.cross(q[..., :3], v)
-    return v + q[..., 3:] * t + np.cross(q[..., :3], t)
+    t = 2.0 * cross(q[..., :3], v)
+    return v + q[..., 3:] * t + cross(q[..., :3], t)
 
 
 def between(a: Array, b: Array) -> Array:
     """Shortest rotation from direction a to direction b; half a turn about any normal where they are opposite."""
     a, b = normalize(a), normalize(b)
     dot = (a * b).sum(-1, keepdims=True)
-    q = np.concatenate([np.cross(a, b), 1.0 + dot], axis=-1)
+    q = np.concatenate([cross(a, b), 1.0 + dot], axis=-1)
     opposite = dot[..., 0] < -1.0 + 1e-9
     if np.any(opposite):
         least = np.eye(3)[np.abs(np.broadcast_to(a, q.shape[:-1] + (3,))[opposite]).argmin(-1)]

@@ -5,8 +5,8 @@ Positions alone do not say how a limb is twisted, so the twist comes from the an
 - pelvis from the hip axis and the lower spine, chest (spine3) from the neck and the collar axis;
 - spine1, spine2 and neck point along their bone, their twist is spread between pelvis and chest;
 - thigh and shin (upper and lower arm) share the knee (elbow) hinge, the normal of the plane of the limb. A nearly
-  straight limb has no such plane: there the hinge fades into the foot's side axis (legs), or the axis carried along from
-  the chest (arms);
+  straight limb has no such plane: there the hinge fades into the foot's side axis (legs), or the one that people's arms
+  have on average in that direction from the chest (arms);
 - foot from ankle to toe with the shin's hinge as its side axis; head, hands and toes follow their parent.
 
 A global rotation is the change from the T-pose (identity), so a rotation is built by mapping a rest frame to a current one.
@@ -27,7 +27,10 @@ from server.motion.rotation import Array
 _LEFT_AXIS = np.array([1.0, 0.0, 0.0])
 _DOWN = np.array([0.0, -1.0, 0.0])
 # sin of the bend angle below which a limb's plane is noise, and above which it is trusted alone.
-_BEND_FADE = (np.sin(np.radians(8.0)), np.sin(np.radians(25.0)))
+_BEND_FADE = (np.sin(np.radians(5.0)), np.sin(np.radians(15.0)))
+# Radians about the left arm of its mean twist beyond the least rotation from the T-pose: constant, per unit up, per unit
+# forward. Least absolute deviations over bent arms of real mocap (tests/benchmarks/solver_table.py prints the fit).
+_ARM_TWIST = (-0.56, -0.86, -0.46)
 
 
 class Solved(NamedTuple):
@@ -98,7 +101,7 @@ def solve(positions: Array, skeleton: Skeleton) -> Solved:
         rest_hinge = _DOWN if side == "left" else -_DOWN
         g[collar] = follow(g["spine3"], shoulder)
         carried = rot.mul_vec(follow(g["spine3"], elbow), rest_hinge)
-        hinge = _limb_hinge(np.cross(upper, lower), carried)
+        hinge = _limb_hinge(np.cross(upper, lower), _fallback_arm_hinge(g["spine3"], upper, carried, side))
         g[shoulder] = _from_bone_and_hinge(upper, hinge, bone(elbow, rest), rest_hinge)
         g[elbow] = _from_bone_and_hinge(lower, hinge, bone(wrist, rest), rest_hinge)
         g[wrist] = g[elbow]
@@ -149,6 +152,19 @@ def _fallback_leg_hinge(pelvis: Array, thigh: Array, shin: Array, sole: Array) -
     across = np.cross(sole, shin)
     agrees = (across * carried).sum(-1, keepdims=True) > 0
     return rot.normalize(np.where(agrees, across, 0.0) + 0.3 * carried)
+
+
+def _fallback_arm_hinge(chest: Array, upper: Array, carried: Array, side: str) -> Array:
+    """The elbow's axis of a straight arm: the one ``carried`` from the T-pose, twisted as arms in that direction mostly are.
+
+    An arm that hangs is hardly twisted; raised or held forward it turns its elbow down and outwards. None in the T-pose.
+    """
+    outward, up, forward = np.moveaxis(rot.mul_vec(rot.inv(chest), upper), -1, 0)
+    sign = 1.0 if side == "left" else -1.0
+    constant, per_up, per_forward = _ARM_TWIST
+    beyond_rest = 1.0 - np.maximum(sign * outward, 0.0) ** 4
+    twist = sign * beyond_rest * (constant + per_up * up + per_forward * forward)
+    return rot.mul_vec(rot.from_axis_angle(upper, twist), carried)
 
 
 def _limb_hinge(normal: Array, fallback: Array) -> Array:

@@ -25,9 +25,7 @@ def inertialize(before: Motion, after: Motion, fps: float, half_life: float = 0.
     if not len(before) or not len(after):
         return after
     time = (np.arange(len(after)) + 1.0) / fps  # (T,)
-    damping = 2.0 * np.log(2.0) / half_life
-    place = np.exp(-damping * time) * (1.0 + damping * time)  # (T,)
-    speed = np.exp(-damping * time) * time  # (T,)
+    place, speed = decay(time, half_life)
 
     root_step = after.root[1] - after.root[0] if len(after) > 1 else _last_root_step(before)  # (3,)
     turn = _log(rot.mul(after.rotations[1], rot.inv(after.rotations[0]))) if len(after) > 1 else _last_turn(before)
@@ -42,6 +40,13 @@ def inertialize(before: Motion, after: Motion, fps: float, half_life: float = 0.
     root = after.root + place[:, None] * root_offset + speed[:, None] * root_speed  # (T, 3)
     decayed = place[:, None, None] * offset + speed[:, None, None] * turn_speed  # (T, J, 3)
     return replace(after, root=root, rotations=rot.normalize(rot.mul(_exp(decayed), after.rotations)))
+
+
+def decay(time: Array, half_life: float) -> tuple[Array, Array]:
+    """What is left after ``time`` s of an offset of 1, and of one that started at 0 with speed 1: critically damped."""
+    damping = 2.0 * np.log(2.0) / half_life
+    left = np.exp(-damping * time)
+    return left * (1.0 + damping * time), left * time
 
 
 def place_after(before: Motion, motion: Motion) -> Motion:

@@ -80,7 +80,7 @@ def prepare_bvh(source: Path, target: Path, *, map_path: Path | None = None, mir
     clips: list[_Clip] = []
     seen: set[str] = set()
     for name, text in tqdm(
-        _bvh_texts(source, set(by_file)), total=len(by_file), unit="file", desc="prepare", disable=None
+        bvh_texts(source, set(by_file)), total=len(by_file), unit="file", desc="prepare", disable=None
     ):
         seen.add(name)
         if name not in by_file:
@@ -92,8 +92,9 @@ def prepare_bvh(source: Path, target: Path, *, map_path: Path | None = None, mir
             for row in by_file[name]:
                 clips += _bvh_clip(motion, mapping, row, captions[row["clip_id"]], layout, mirrored, report)
         except (bvh.BvhError, joint_map.JointMapError) as error:
+            why = str(error) if isinstance(error, bvh.BvhError) else f"{name}: {error}"
             for row in by_file[name]:
-                report.drop(row["clip_id"], str(error))
+                report.drop(row["clip_id"], why)
     for name in sorted(set(by_file) - seen):
         report.drop(name, f"file not found below {source.name}, its mocap folder or its archives")
     return _write(target, clips, layout, report, source_kind="bvh")
@@ -289,7 +290,7 @@ def _read_captions(path: Path) -> dict[str, list[str]]:
     return captions
 
 
-def _bvh_texts(source: Path, wanted: set[str]) -> Iterator[tuple[str, str]]:
+def bvh_texts(source: Path, wanted: set[str]) -> Iterator[tuple[str, str]]:
     """Names and texts of the wanted files that lie in folders, then of all BVH members of the archives."""
     found: set[str] = set()
     for name in sorted(wanted):

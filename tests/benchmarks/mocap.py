@@ -18,7 +18,7 @@ from protocol.poses import Poses, contact_flags
 from protocol.skeleton import default_skeleton
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, recover_positions
+from server.motion.features import LAYOUTS, FeatureLayout, recover_positions, recover_root
 from server.motion.motion import Motion
 from server.motion.resample import sample_times
 from server.motion.rotation import Array
@@ -72,9 +72,15 @@ def clips_of_test_split(data: Path) -> Iterator[Motion]:
         if row["split"] != "test" or row["clip_id"].endswith("_mirrored"):
             continue
         clip = np.asarray(features[row["start"] : row["start"] + row["frames"]], dtype=np.float64)
-        solved = solver.retarget_positions(recover_positions(clip, layout), default_skeleton())
-        contacts = clip[:, layout.contacts] > 0.5
-        yield Motion(solved.root, rot.unroll(solved.local), contacts, clip, np.zeros(len(clip)))
+        yield motion_of(clip, layout)
+
+
+def motion_of(features: Array, layout: FeatureLayout) -> Motion:
+    """Features (T, C) as motion from the origin; the heading counts from the first frame's."""
+    solved = solver.retarget_positions(recover_positions(features, layout), default_skeleton())
+    root_to_z = recover_root(features, layout)[0]
+    heading = np.unwrap(-2.0 * np.arctan2(root_to_z[:, 1], root_to_z[:, 3]))
+    return Motion(solved.root, rot.unroll(solved.local), features[:, layout.contacts] > 0.5, features, heading)
 
 
 def measure(clips: Iterator[Motion], fps: float, rate: float = RATE) -> MocapLimits:

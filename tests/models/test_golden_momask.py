@@ -1,10 +1,12 @@
 """Ours against arrays computed with the original MoMask code (``shared/golden/momask_tiny``), both feature layouts.
 
-``edit_free_*`` is not compared: its first step has all scores tied, so it depends on the order of a sort.
+``edit_free_*`` is not compared: its first step has all scores tied, so it depends on the order of a sort. Nor are the margins
+of the sampled tokens (``*_margin``), which say how clear decisions are that are compared themselves.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,6 +143,19 @@ def test_rvq_encodes(golden: Golden) -> None:
     close(codes.latent.transpose(1, 2), golden["rvq_quantized"])
 
 
+def test_decisions_between_codes_are_as_clear(golden: Golden) -> None:
+    """The gap in squared distance between the two nearest codes: equal indices with other distances would be luck."""
+    rvq = golden.bundle.rvq
+    residual = rvq.encode_latent(golden["rvq_motion"]).flatten(0, 1).double()
+    codes = rvq.encode(golden["rvq_motion"]).codes.flatten(1, 2)
+    margins = []
+    for layer, chosen in zip(rvq.quantizer.codebooks, codes, strict=True):
+        nearest = torch.cdist(residual, layer.codebook.double()).square().topk(2, largest=False).values
+        margins.append((nearest[:, 1] - nearest[:, 0]).min())
+        residual = residual - chosen
+    close(torch.stack(margins), golden["rvq_index_margin"], atol=2e-4)
+
+
 def test_rvq_decodes(golden: Golden) -> None:
     rvq, indices = golden.bundle.rvq, golden["rvq_code_idx"]
     close(rvq.quantizer.lookup(indices), golden["rvq_codes_from_indices"])
@@ -251,6 +266,30 @@ def test_length_estimator(golden: Golden) -> None:
     assert length is not None
     close(length(golden["len_cond"]), golden["len_logits"])
     exact(length_loss(length, golden["len_cond"], golden["len_motion_lens"] // 4), golden["len_loss"])
+
+
+def test_hyper_parameters(golden: Golden) -> None:
+    wanted, ours = json.loads(str(golden.arrays["config_json"])), golden.bundle.config
+    read = {
+        "width": ours.rvq.width,
+        "code_dim": ours.rvq.code_dim,
+        "nb_code": ours.rvq.codes,
+        "num_quantizers": ours.rvq.quantizers,
+        "down_t": ours.rvq.down_t,
+        "depth": ours.rvq.depth,
+        "dilation_growth_rate": ours.rvq.dilation_growth,
+        "dim_pose": ours.rvq.channels,
+        "qdp": ours.rvq.quantize_dropout,
+        "joints": LAYOUTS[golden.dataset].joints,
+    }
+    for transformer in (ours.masked, ours.residual):
+        read |= {
+            "latent_dim": transformer.latent,
+            "ff_size": transformer.ff,
+            "n_layers": transformer.layers,
+            "n_heads": transformer.heads,
+        }
+        assert read == {name: wanted[name] for name in read}
 
 
 def test_statistics(golden: Golden) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from protocol.skeleton import default_skeleton
 from server.motion import kinematics
 from server.motion import rotation as rot
+from server.motion.legs import Legs
 
 SKELETON = default_skeleton()
 
@@ -41,3 +42,32 @@ def positions_of(**kwargs) -> np.ndarray:
     """Joint positions (T, 22, 3) of :func:`walker`."""
     rotations, root = walker(**kwargs)
     return kinematics.positions(rotations, root, SKELETON)
+
+
+def stepper(frames: int = 120, heading: float = 0.0, speed: float = 1.0, fps: float = 20.0):
+    """Local rotations (T, 22, 4), root (T, 3) and contacts (T, 4) of a walk with bent knees whose feet stand still in stance."""
+    rotations = rot.identity(frames, 22)
+    for side in ("left", "right"):
+        for joint, degrees in (("hip", -25.0), ("knee", 50.0), ("ankle", -25.0)):
+            angle = np.full(frames, np.radians(degrees))
+            rotations[:, SKELETON.index(f"{side}_{joint}")] = rot.from_axis_angle(np.array(rot.AXES["X"]), angle)
+    root = np.arange(frames)[:, None] / fps * speed * np.array([0.0, 0.0, 1.0])
+    legs = Legs(SKELETON)
+    rest = legs.pose(root, rotations)
+    root[:, 1] = 0.08 - rest.ankles[0, 0, 1]
+    rest = legs.pose(root, rotations)
+
+    period, stance = 1.2, 0.6  # seconds; share of it on the ground
+    cycle = np.arange(frames)[:, None] / fps / period + np.array([0.0, 0.5])  # (T, 2)
+    phase = cycle % 1.0
+    swing = np.clip((phase - stance) / (1.0 - stance), 0.0, 1.0)
+    travel = (np.floor(cycle) + swing * swing * (3.0 - 2.0 * swing) - np.array([0.0, 0.5])) * period * speed
+    ankles = rest.ankles.copy()
+    ankles[..., 2] = rest.ankles[:1, :, 2] + travel + (stance / 2) * period * speed
+    ankles[..., 1] += 0.1 * np.sin(np.pi * swing) ** 2
+    drop = legs.drop(rest, ankles)
+    rotations = legs.solve(rest, rotations, ankles, ankles + rest.toes - rest.ankles, drop)
+    root[:, 1] -= drop
+    turn = rot.about_y(np.array(heading))
+    rotations[:, 0] = rot.mul(turn, rotations[:, 0])
+    return rotations, rot.mul_vec(turn, root), np.repeat(phase < stance, 2, axis=1)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from server.motion.features import (
     KIT,
     FeatureError,
     extract,
+    facing,
     inverse_kinematics,
     localize,
     offsets_from_frame,
     recover_positions,
     recover_positions_from_rotations,
     recover_root,
+    recover_smooth_positions,
     uniform_skeleton,
 )
 
@@ -24,12 +27,34 @@ GOLDEN = Path(__file__).parents[2] / ".." / "shared" / "golden" / "features"
 FILES = ["bandai_dance", "bandai_walk_turn", "humanml3d_012314", "momask_000612", "kit_layout_walk_turn"]
 
 
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden arrays (shared/golden) are not here")
-@pytest.mark.parametrize("name", FILES)
-def test_equals_the_original(name):
-    golden = np.load(GOLDEN / f"{name}.npz", allow_pickle=False)
-    layout = KIT if name.startswith("kit") else HUMANML3D
-    metres = 2e-5 * (1000 if layout is KIT else 1)  # KIT counts in millimetres
+needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden arrays (shared/golden) are not here")
+
+
+@pytest.fixture(params=FILES)
+def golden(request):
+    """The arrays of one file, its layout, and the tolerance for lengths; KIT counts in millimetres."""
+    with np.load(GOLDEN / f"{request.param}.npz", allow_pickle=False) as arrays:
+        layout = KIT if request.param.startswith("kit") else HUMANML3D
+        return dict(arrays), layout, 2e-5 * (1000 if layout is KIT else 1)
+
+
+@needs_golden
+def test_the_skeleton_is_the_originals(golden):
+    arrays, layout, _ = golden
+    assert [list(chain) for chain in layout.chains] == json.loads(str(arrays["kinematic_chains"]))
+    assert list(layout.parents) == arrays["parents"].tolist()
+    assert [layout.hips[1], layout.hips[0], layout.shoulders[1], layout.shoulders[0]] == arrays[
+        "face_joint_indx"
+    ].tolist()
+    assert list(layout.leg) == arrays["leg_joints"].tolist()
+    assert list(layout.feet) == [*arrays["foot_left"], *arrays["foot_right"]]
+    assert layout.contact_threshold == arrays["foot_threshold"]
+    assert layout.fps == arrays["fps"]
+
+
+@needs_golden
+def test_equals_the_original(golden):
+    golden, layout, metres = golden
     offsets = golden["target_offsets"].astype(np.float64)
 
     np.testing.assert_array_equal(layout.raw_offsets, golden["raw_offsets"])
@@ -48,6 +73,13 @@ def test_equals_the_original(name):
     np.testing.assert_array_equal(got.features[:, layout.contacts], golden["features"][:, layout.contacts])
     quaternions = inverse_kinematics(got.positions, got.root_to_z, layout)[..., [3, 0, 1, 2]]
     np.testing.assert_allclose(quaternions, golden["quat_smooth"], atol=1e-4)
+    np.testing.assert_allclose(
+        got.features[:, layout.root_velocity], golden["root_linear_velocity"], atol=metres, rtol=0
+    )
+    unsmoothed = rot.inv(facing(got.positions, layout, hips=False, smooth=False))
+    unsmoothed[0] = rot.identity()
+    plain = inverse_kinematics(got.positions, unsmoothed, layout)[..., [3, 0, 1, 2]]
+    np.testing.assert_allclose(plain, golden["quat_plain"], atol=1e-4)
 
     root_to_z, root = recover_root(golden["features"].astype(np.float64), layout)
     np.testing.assert_allclose(root_to_z[:, [3, 0, 1, 2]], golden["recovered_root_quat"], atol=1e-5)
@@ -55,6 +87,35 @@ def test_equals_the_original(name):
     np.testing.assert_allclose(recover_positions(golden["features"], layout), golden["recovered_ric"], atol=metres)
     recovered = recover_positions_from_rotations(golden["features"], offsets, layout)
     np.testing.assert_allclose(recovered, golden["recovered_rot"], atol=metres)
+
+
+@needs_golden
+@pytest.mark.parametrize(
+    ("name", "early", "later"),
+    [("humanml3d_012314", 1e-5, 0.0135), ("momask_000612", 0.004, None)],
+)
+def test_agrees_with_the_published_vectors(name, early, later):
+    """The published clips were one frame longer, which the smoothing feels in the last 80 frames."""
+    with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as golden:
+        published = golden["reference_features"]
+        ours = extract(golden["uniform"], HUMANML3D, continuous=False).features
+    difference = np.abs(published[: len(ours)] - ours)
+    assert difference[:-80].max() < early
+    if later is not None:
+        assert difference.max() < later
+        assert difference[:, HUMANML3D.local_positions].max() < 0.007
+        np.testing.assert_array_equal(ours[:, HUMANML3D.contacts], published[: len(ours), HUMANML3D.contacts])
+
+
+@needs_golden
+def test_equals_the_original_from_the_raw_joints_on(golden):
+    arrays, layout, metres = golden
+    uniform = uniform_skeleton(arrays["joints_raw"].astype(np.float64), arrays["target_offsets"].astype(float), layout)
+    ours, wanted = extract(uniform, layout, continuous=False).features, arrays["features"]
+    lengths = np.r_[layout.root_velocity, layout.root_height, layout.local_positions, layout.velocities]
+    np.testing.assert_allclose(ours[:, lengths], wanted[:, lengths], atol=metres)
+    np.testing.assert_allclose(ours[:, layout.rotations], wanted[:, layout.rotations], atol=1e-4)
+    np.testing.assert_allclose(ours[:, layout.yaw_velocity], wanted[:, layout.yaw_velocity], atol=1e-5)
 
 
 @pytest.mark.parametrize("heading", np.radians([0, 45, 90, 135, 180, 225, 270, 315]))
@@ -113,3 +174,21 @@ def test_channel_counts():
     assert (HUMANML3D.channels, KIT.channels) == (263, 251)
     assert HUMANML3D.contacts.stop == 263
     assert KIT.contacts.stop == 251
+
+
+def test_positions_and_velocities_together_are_smoother_and_nearer_than_positions_alone() -> None:
+    truth = positions_of(frames=81, turn=1.0)
+    features = extract(truth, HUMANML3D).features
+    exact = recover_positions(features, HUMANML3D)
+    assert np.abs(recover_smooth_positions(features, HUMANML3D) - exact).max() < 1e-3, (
+        "clean features must come through"
+    )
+    noisy = features.copy()
+    noisy[:, HUMANML3D.local_positions] += np.random.default_rng(0).normal(0, 0.002, (len(features), 63))
+    plain, smooth = recover_positions(noisy, HUMANML3D), recover_smooth_positions(noisy, HUMANML3D)
+
+    def jerk(positions: np.ndarray) -> float:
+        return float(np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean())
+
+    assert np.abs(smooth - exact).mean() < 0.6 * np.abs(plain - exact).mean()
+    assert jerk(smooth) - jerk(exact) < 0.25 * (jerk(plain) - jerk(exact))

@@ -82,3 +82,44 @@ def test_mirrored_positions_give_mirrored_rotations():
     for left, right in (("left_elbow", "right_elbow"), ("left_hip", "right_hip"), ("left_ankle", "right_ankle")):
         angle = rot.angle_between(mirrored.globals[:, SKELETON.index(right)], flipped[:, SKELETON.index(left)])
         assert np.degrees(angle).max() < 1e-3
+
+
+def raised_arms(bend: np.ndarray, up: float, forward: float) -> np.ndarray:
+    """Positions (T, 22, 3) of a T-pose whose arms point to the side, up and forward, elbows bent by ``bend`` (T,) radians."""
+    positions = np.repeat(SKELETON.rest_positions()[None], len(bend), 0)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        shoulder, elbow, wrist = (SKELETON.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist"))
+        upper = rot.normalize(np.array([sign, up, forward]))
+        inwards = rot.normalize(np.cross(np.cross(upper, [-sign, 1.0, 0.0]), upper))
+        lower = np.cos(bend)[:, None] * upper + np.sin(bend)[:, None] * inwards
+        positions[:, elbow] = positions[:, shoulder] + 0.27 * upper
+        positions[:, wrist] = positions[:, elbow] + 0.25 * lower
+    return positions
+
+
+@pytest.mark.parametrize(("up", "forward"), [(-5.0, 0.5), (0.0, 5.0), (5.0, 0.5), (0.8, 0.8)])
+def test_an_elbow_that_straightens_does_not_spin_the_arm(up, forward):
+    positions = raised_arms(np.radians(np.arange(60.0, -1.0, -1.0)), up, forward)
+    solved = solver.solve(positions, SKELETON)
+    joints = [SKELETON.index(name) for name in ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow")]
+    steps = rot.angle_between(solved.globals[1:, joints], solved.globals[:-1, joints])
+    assert np.degrees(steps).max() < 25
+
+
+def test_the_elbow_of_a_straight_arm_held_forward_points_down_and_outwards():
+    solved = solver.solve(raised_arms(np.zeros(1), 0.0, 50.0), SKELETON)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        # In the T-pose the forearm bends forward, so the elbow's tip is behind.
+        tip = rot.mul_vec(solved.globals[0, SKELETON.index(f"{side}_elbow")], np.array([0.0, 0.0, -1.0]))
+        assert sign * tip[0] > 0.3
+        assert tip[1] < -0.5
+
+
+def test_straight_arms_mirror():
+    from server.motion.mirror import mirror_positions
+
+    positions = raised_arms(np.radians([0.0, 3.0, 9.0]), 0.4, 0.7)
+    plain, mirrored = (solver.solve(p, SKELETON).globals for p in (positions, mirror_positions(positions, SKELETON)))
+    left, right = SKELETON.index("left_shoulder"), SKELETON.index("right_shoulder")
+    flipped = plain[:, left] * np.array([1.0, -1.0, -1.0, 1.0])
+    assert np.degrees(rot.angle_between(mirrored[:, right], flipped)).max() < 1e-3

@@ -53,6 +53,14 @@ def test_kept_clips_are_mirrored_and_every_dropped_one_has_its_reason(source: Pa
         assert len(list(csv.reader(handle))) == 1 + len(report.dropped)
 
 
+def test_a_skeleton_that_no_preset_fits_is_dropped_by_name(source: Path, tmp_path: Path):
+    path = source / "mocap" / "mine" / "short_001.bvh"
+    path.write_text(path.read_text().replace("left_knee", "LeftKnee"))
+    reason = dict(prepare("bvh", source, tmp_path / "out").dropped)["b"]
+    assert reason.startswith("mine/short_001.bvh: no preset joint map")
+    assert "--joint-map" in reason
+
+
 def test_the_features_are_the_motion_and_the_mirrored_ones_its_mirror_image(source: Path, tmp_path: Path):
     prepare("bvh", source, tmp_path / "out")
     dataset = MotionDataset(tmp_path / "out", "train")

@@ -1,0 +1,176 @@
+"""Does a model do what it is told? ``python -m tests.benchmarks.acceptance [--model FOLDER] [--data DATA] [--sheet FILE.png]``.
+
+Makes every sentence of ``tests.benchmarks.wordings`` with several seeds and judges the motion by the rules of
+``server.evaluation``. Prints for each action and each style of walk how many pass, what the others show instead and which
+sentences fail most; then mean figures of quality, beside those of real clips where DATA (a folder that
+``motionbridge prepare`` wrote) is given. The rules' own errors are in ``server/evaluation/README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from server.engine import EMBEDDED, load_engine
+from server.evaluation.actions import RULES, actions_of
+from server.evaluation.measures import Measures, measure
+from server.evaluation.quality import Quality, quality
+from server.evaluation.styles import STYLES, WALKS
+from server.motion import kinematics
+from server.motion.motion import MotionEngine, MotionRequest
+from server.motion.rotation import Array
+from tests.benchmarks import wordings
+from tests.benchmarks.real_clips import read_real_clips
+
+BATCH = 16
+_REAL_EVERY = 8  # of the real clips, so that their figures take seconds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One motion made for ``text``: ``positions`` (T, 22, 3) metres, +Y up, and whether it shows what was ``asked``.
+
+    ``shown`` names what it shows: actions, or where a style was asked for, the style of the walk.
+    """
+
+    asked: str
+    text: str
+    seed: int
+    positions: Array
+    measures: Measures
+    shown: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return self.asked in self.shown
+
+
+def generate(engine: MotionEngine, requests: Sequence[MotionRequest]) -> list[Array]:
+    """Joint positions (T, 22, 3) for each request, made in batches of :data:`BATCH`."""
+    made: list[Array] = []
+    with tqdm(total=len(requests), unit="clip", desc="generate", disable=None) as progress:
+        for start in range(0, len(requests), BATCH):
+            motions = engine.generate(requests[start : start + BATCH])
+            made += [kinematics.positions(motion.rotations, motion.root, engine.skeleton) for motion in motions]
+            progress.update(len(motions))
+    return made
+
+
+def run(engine: MotionEngine, table: Mapping[str, Sequence[str]], seeds: int, styles: bool) -> list[Outcome]:
+    """Every sentence of a table with seeds 0 to ``seeds`` - 1; ``styles`` says whether its keys are styles of a walk."""
+    asked = [(name, text, seed) for name, texts in table.items() for text in texts for seed in range(seeds)]
+    made = generate(engine, [MotionRequest(text, seed=seed) for _, text, seed in asked])
+    outcomes = []
+    for (name, text, seed), positions in zip(asked, made, strict=True):
+        measures = measure(positions, engine.fps)
+        shown = style_of(measures) if styles else actions_of(measures)
+        outcomes.append(Outcome(name, text, seed, positions, measures, tuple(shown)))
+    return outcomes
+
+
+def style_of(measures: Measures) -> list[str]:
+    """The style that a walk is most like; nothing for what is no walk."""
+    return [WALKS.likeliest(measures)] if RULES["walk"].holds(measures) else []
+
+
+def action_report(outcomes: Sequence[Outcome]) -> list[str]:
+    """Markdown rows: pass rate of each action, what the failing clips show or lack, and its worst sentences."""
+    lines = ["| action | pass | instead | lacking most | worst sentences |", "|---|---|---|---|---|"]
+    for name in RULES:
+        own = [outcome for outcome in outcomes if outcome.asked == name]
+        if not own:
+            continue
+        failed = [outcome for outcome in own if not outcome.passed]
+        instead = Counter(shown for outcome in failed for shown in outcome.shown or ("nothing known",))
+        lacking = Counter(bound.measure for outcome in failed for bound in RULES[name].missing(outcome.measures))
+        lines.append(f"| {name} | {_rate(own)} | {_most(instead)} | {_most(lacking)} | {_worst(own)} |")
+    return [*lines, f"| all | {_rate(outcomes)} | | | |"]
+
+
+def style_report(outcomes: Sequence[Outcome]) -> list[str]:
+    """Markdown rows: how many walk in the style that was asked for, and what the others do."""
+    lines = ["| walk | pass | instead | worst sentences |", "|---|---|---|---|"]
+    for style in STYLES:
+        own = [outcome for outcome in outcomes if outcome.asked == style]
+        if own:
+            instead = Counter(next(iter(outcome.shown), "no walk") for outcome in own if not outcome.passed)
+            lines.append(f"| {style} | {_rate(own)} | {_most(instead)} | {_worst(own)} |")
+    return lines
+
+
+def quality_report(made: Iterable[Quality], real: Iterable[Quality]) -> list[str]:
+    """Markdown rows: mean figures of the generated and, if there are any, the real clips."""
+    columns = {"generated": list(made), "real": list(real)}
+    columns = {title: items for title, items in columns.items() if items}
+    lines = [f"| mean | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+    for figure in fields(Quality):
+        means = (f"{np.mean([getattr(item, figure.name) for item in items]):.4g}" for items in columns.values())
+        lines.append(f"| {figure.name} | {' | '.join(means)} |")
+    return lines
+
+
+def write_sheet(outcomes: Sequence[Outcome], path: Path, fps: float) -> None:
+    """A picture with a clip for each action: the first that passes, or the first of all."""
+    from tests.benchmarks.contact_sheet import contact_sheet
+
+    chosen = []
+    for name in dict.fromkeys(outcome.asked for outcome in outcomes):
+        own = [outcome for outcome in outcomes if outcome.asked == name]
+        chosen.append(next((outcome for outcome in own if outcome.passed), own[0]))
+    titles = [f"{item.asked}: “{item.text}” - {', '.join(item.shown) or 'nothing known'}" for item in chosen]
+    contact_sheet([item.positions for item in chosen], titles, path, fps)
+
+
+def _rate(outcomes: Sequence[Outcome]) -> str:
+    passed = sum(outcome.passed for outcome in outcomes)
+    return f"{passed}/{len(outcomes)} {passed / len(outcomes):.0%}"
+
+
+def _most(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common(3))
+
+
+def _worst(outcomes: Sequence[Outcome]) -> str:
+    """The three sentences that fail most, with how often."""
+    fails = Counter(outcome.text for outcome in outcomes if not outcome.passed)
+    return "; ".join(f"“{text}” {count}" for text, count in fails.most_common(3))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Generate, judge and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=EMBEDDED, help="bundle folder (default: the embedded checkpoint)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seeds", type=int, default=4, help="motions for each sentence (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=RULES, metavar="ACTION", help="these actions only, no styles")
+    parser.add_argument("--data", type=Path, help="prepared data folder, for the quality of real clips")
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a picture of a clip for each action")
+    options = parser.parse_args(argv)
+    if options.seeds < 1:
+        parser.error(f"--seeds is {options.seeds}; it must be at least 1")
+    engine = load_engine(options.model, options.device)
+    actions = {name: wordings.ACTIONS[name] for name in options.only or wordings.ACTIONS}
+    acted = run(engine, actions, options.seeds, styles=False)
+    walked = [] if options.only else run(engine, wordings.WALKS, options.seeds, styles=True)
+    report = action_report(acted)
+    if walked:
+        report += ["", *style_report(walked)]
+    real: list[Quality] = []
+    if options.data:
+        fps, clips = read_real_clips(options.data)
+        real = [quality(clip.positions, fps) for clip in islice(clips, 0, None, _REAL_EVERY)]
+    made = [quality(outcome.positions, engine.fps) for outcome in (*acted, *walked)]
+    print("\n".join([*report, "", *quality_report(made, real)]))
+    if options.sheet:
+        write_sheet([*acted, *walked], options.sheet, engine.fps)
+
+
+if __name__ == "__main__":
+    main()

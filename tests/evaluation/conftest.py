@@ -1,0 +1,6 @@
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+# Tests are imported by path, so their shared helpers need theirs on sys.path.
+sys.path[:0] = [str(Path(__file__).parent), str(TESTS), str(TESTS.parent)]
