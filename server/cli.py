@@ -74,6 +74,18 @@ example:
   motionbridge export run data my_model --name mine && motionbridge serve --model my_model"""
 
 
+BENCHMARKS = {
+    "generate": "seconds a sentence by stage, beside the way of the original",
+    "stream": "prompt latency, and what characters cost, from the client's side",
+    "transitions": "prompt changes against the limits of real motion",
+}
+_BENCH = "\n".join(
+    ["benchmarks, each with options of its own (motionbridge bench NAME --help):"]
+    + [f"  {name:<14}{summary}" for name, summary in BENCHMARKS.items()]
+    + ["", "They are part of the source code and need a clone of the repository."]
+)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line, like those of every other bad input."""
 
@@ -96,7 +108,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
     _add_train(add("train", "train one of the models", _TRAIN))
     _add_export(add("export", "make a model folder from a training run", _EXPORT))
+    _add_bench(add("bench", "measure speed and motion quality; prints one table or a few", _BENCH))
     return parser
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", choices=tuple(BENCHMARKS), metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("options", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark")
+    parser.set_defaults(action=commands.bench)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,19 @@ def check_target(path: Path, endings: Sequence[str]) -> None:
         raise UsageError(f"{path} cannot be written: {folder or path.anchor} is not a folder")
     if not os.access(folder, os.W_OK):
         raise UsageError(f"{path} cannot be written: {folder} is write-protected")
+
+
+def bench(args: argparse.Namespace) -> int:
+    """``motionbridge bench``: one of the benchmarks, which are in a checkout's tests and not in the installed package."""
+    root = Path(__file__).parents[1]
+    source = root / "tests" / "benchmarks" / f"{args.name}.py"
+    if not source.is_file():
+        raise UsageError(
+            f"{source} is not there: benchmarks are part of the source code, not of the installed package. Clone the "
+            'repository and run python -m pip install -e ".[dev]" in it first'
+        )
+    sys.path.insert(0, str(root))
+    return importlib.import_module(f"tests.benchmarks.{args.name}").main(args.options)
 
 
 def prepare(args: argparse.Namespace) -> int:

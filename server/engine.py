@@ -10,13 +10,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
 from server.models.checkpoint import Bundle, CheckpointError, load_bundle
+from server.models.graphs import use_graphs
 from server.models.length import sample_length
 from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
@@ -28,6 +31,8 @@ from server.motion.rotation import Array
 
 EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 MIN_SECONDS, MAX_TOKENS = 1.0, 49
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)  # to which static shapes are padded
+TOKEN_SIZES = (12, 20, 32, MAX_TOKENS)
 _CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of a step
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
 
@@ -46,7 +51,10 @@ class Sampling:
 class Engine:
     """A loaded bundle that answers :class:`MotionRequest`. Use it from one thread at a time (a lock makes sure)."""
 
-    def __init__(self, bundle: Bundle, text: TextEncoder, sampling: Sampling | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, text: TextEncoder, sampling: Sampling | None = None, static_shapes: bool = False
+    ) -> None:
+        """``static_shapes`` pads batches and lengths to a few sizes, as CUDA graphs need; the motions stay the same."""
         if bundle.config.features != "humanml3d":
             raise CheckpointError(
                 f"model {bundle.config.name!r} has {bundle.config.features} features; only humanml3d models (22 joints) "
@@ -66,6 +74,7 @@ class Engine:
         self._sampling = sampling or Sampling()
         self._lock = threading.Lock()
         self._device = bundle.mean.device
+        self._static_shapes = static_shapes
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         """One motion per request, independent of what else is in the batch but for rounding.
@@ -119,11 +128,12 @@ class Engine:
             mask = torch.from_numpy(edited).to(self._device)[None]
             request = MotionRequest(text, seed=seed, guidance=guidance, steps=steps)
             indices = self._sample(kept, mask, cond, [tokens], [_Draw.of(request, self._sampling)])
-            features = self._decode(indices[0])
+            features = self._decode([indices[0]])[0][:frames]
+        solved = self._solve([features])[0]
         result = _copy(source)
         for start, stop in ranges:
             anchor = max(start - 1, 0)
-            made = self._place(features[:frames], anchor, source.root[anchor], float(source.heading[anchor]))
+            made = self._place(features, solved, anchor, source.root[anchor], float(source.heading[anchor]))
             _paste(result, source, made, start, stop)
         return result
 
@@ -162,14 +172,14 @@ class Engine:
                 kept[at, : known[at]] = self._encode(context.features)
                 mask[at, : known[at]] = False
         indices = self._sample(kept, mask, cond, lengths, draws)
+        features = self._decode([row[:length] for row, length in zip(indices, lengths, strict=True)])
         motions = []
-        for at, context in enumerate(contexts):
-            features = self._decode(indices[at, : lengths[at]])
+        for at, (context, solved) in enumerate(zip(contexts, self._solve(features), strict=True)):
             start = known[at] * self.token_frames
             if context is None:
-                placed = self._place(features, 0, np.zeros(3), 0.0)
+                placed = self._place(features[at], solved, 0, np.zeros(3), 0.0)
             else:
-                placed = self._place(features, start - 1, context.root[-1], float(context.heading[-1]))
+                placed = self._place(features[at], solved, start - 1, context.root[-1], float(context.heading[-1]))
             motions.append(placed[start : start + frames[at]])
         return motions
 
@@ -207,41 +217,55 @@ class Engine:
         self, kept: Tensor, mask: Tensor, cond: Tensor, lengths: Sequence[int], draws: Sequence[_Draw]
     ) -> Tensor:
         """Tokens (B, N, Q): the places where ``mask`` (B, N) is True made anew, ``kept`` (B, N, Q) elsewhere."""
-        threshold, temperature = self._sampling.top_k_threshold, self._sampling.temperature
-        generators = [draw.generator for draw in draws]
+        batch, tokens = mask.shape
+        if self._static_shapes:
+            rows, places = (next_size(n, sizes) - n for n, sizes in ((batch, BATCH_SIZES), (tokens, TOKEN_SIZES)))
+            kept = F.pad(kept, (0, 0, 0, places, 0, rows), value=-1)
+            mask = F.pad(mask, (0, places, 0, rows), value=True)
+            cond = F.pad(cond, (0, 0, 0, rows))
+            lengths, draws = [*lengths, *[1] * rows], [*draws, *[_Draw.of(MotionRequest(""), self._sampling)] * rows]
+        common: dict[str, Any] = {
+            "generators": [draw.generator for draw in draws],
+            "temperature": self._sampling.temperature,
+            "top_k_threshold": self._sampling.top_k_threshold,
+            "static_shapes": self._static_shapes,
+        }
+        guidance = torch.tensor([draw.guidance for draw in draws])
         base = edit_base(
-            self.bundle.masked,
-            kept[..., 0],
-            mask,
-            cond,
-            lengths,
-            steps=draws[0].steps,
-            guidance=torch.tensor([draw.guidance for draw in draws]),
-            generators=generators,
-            temperature=temperature,
-            top_k_threshold=threshold,
+            self.bundle.masked, kept[..., 0], mask, cond, lengths, steps=draws[0].steps, guidance=guidance, **common
         )
-        return generate_residual(
+        indices = generate_residual(
             self.bundle.residual,
             base,
             cond,
             lengths,
             guidance=self._sampling.residual_guidance,
-            generators=generators,
             keep=kept,
             keep_mask=~mask,
-            temperature=temperature,
-            top_k_threshold=threshold,
+            **common,
         )
+        return indices[:batch, :tokens]
 
-    def _decode(self, indices: Tensor) -> Array:
-        """Features (T, C) of one clip's tokens (N, Q); clip by clip, as padding would reach into the last frames."""
-        return self.bundle.denormalise(self.bundle.rvq.decode(indices[None])[0]).double().cpu().numpy()
+    def _decode(self, clips: Sequence[Tensor]) -> list[Array]:
+        """Features (T, C) of each clip's tokens (N, Q).
 
-    def _place(self, features: Array, anchor: int, root: Array, heading: float) -> Motion:
-        """Features as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
+        Clips of one length share a batch; others would need padding, which reaches into the last frames.
+        """
+        made: dict[int, Array] = {}
+        for length in {len(clip) for clip in clips}:
+            group = [at for at, clip in enumerate(clips) if len(clip) == length]
+            features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
+            made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
+        return [made[at] for at in range(len(clips))]
+
+    def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
+        """Rotations and roots of each clip's features (T, C), still in the clip's own place and heading."""
+        positions = [recover_smooth_positions(features, self.layout) for features in clips]
+        return solver.retarget_clips(positions, self.skeleton)
+
+    def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
+        """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
         yaw = headings(recover_root(features, self.layout)[0])
-        solved = solver.retarget_positions(recover_smooth_positions(features, self.layout), self.skeleton)
         turn = rot.about_y(np.array(heading - yaw[anchor]))
         path = rot.mul_vec(turn, solved.root)
         path = path + (np.asarray(root) - path[anchor]) * np.array([1.0, 0.0, 1.0])
@@ -266,16 +290,30 @@ class _Draw:
         return _Draw(generator, guidance, sampling.steps if request.steps is None else request.steps)
 
 
-def load_engine(folder: Path = EMBEDDED, device: str = "auto", clip_weights: Path | None = None) -> Engine:
+def load_engine(
+    folder: Path = EMBEDDED, device: str = "auto", clip_weights: Path | None = None, fast: bool | None = None
+) -> Engine:
     """Load a bundle folder; "auto" takes a GPU if there is one.
 
+    ``fast`` is float16 weights and CUDA graphs, by default on a GPU; False computes in float32 and eagerly there too.
     CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
     """
     device = _usable_device(device)
-    bundle = load_bundle(folder, device)
+    fast = device.startswith("cuda") if fast is None else fast
+    if fast and not device.startswith("cuda"):
+        raise ValueError(f"half precision and CUDA graphs need a GPU, the device is {device!r}")
+    bundle = load_bundle(folder, device, torch.float16 if fast else torch.float32)
+    if fast:
+        use_graphs(bundle.masked)
+        use_graphs(bundle.residual)
     if bundle.config.text_encoder == "embedded":
-        return Engine(bundle, load_embedded_text(folder, device))
-    return Engine(bundle, ClipTextEncoder.load(clip_weights, device))
+        return Engine(bundle, load_embedded_text(folder, device), static_shapes=fast)
+    return Engine(bundle, ClipTextEncoder.load(clip_weights, device), static_shapes=fast)
+
+
+def next_size(count: int, sizes: Sequence[int]) -> int:
+    """The smallest of ``sizes`` (ascending) that holds ``count``, or else ``count``."""
+    return next((size for size in sizes if size >= count), count)
 
 
 def _usable_device(name: str) -> str:

@@ -69,14 +69,16 @@ class MaskedTransformer(nn.Module):
         """Token id of a place beyond the motion's length."""
         return self.config.codes + 1
 
-    def forward(self, ids: Tensor, cond: Tensor, padding: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, cond: Tensor, padding: Tensor | None = None, places: Tensor | None = None) -> Tensor:
         """Logits (B, N, K) for ids (B, N) int64 in 0..K+1, cond (B, cond_dim), padding (B, N) bool, True = pad.
 
-        A zero condition vector is the unconditional case. ``padding=None`` says that there is none (faster).
+        A zero condition vector is the unconditional case. ``padding=None`` says that there is none (faster). With cond
+        (G B, cond_dim) every sample is predicted under G conditions, those of cond[g * B + b] at g * B + b; with places
+        (B, M) int64 only there: (G B, M, K).
         """
         tokens = self.token_projection(self.token_embedding(ids))  # (B, N, L)
         prefix = self.cond_projection(cond.to(self.cond_projection.weight.dtype)).unsqueeze(1)  # (B, 1, L)
-        return self.head(self.encoder(prefix, tokens, padding))
+        return self.head(self.encoder(prefix, tokens, padding, places))
 
 
 def training_mask(padding: Tensor, time: Tensor, order: Tensor) -> Tensor:

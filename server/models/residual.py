@@ -96,18 +96,27 @@ class ResidualTransformer(nn.Module):
         assert total is not None
         return total
 
-    def forward(self, history: Tensor, layers: Tensor | int, cond: Tensor, padding: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        history: Tensor,
+        layers: Tensor | int,
+        cond: Tensor,
+        padding: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
         """Logits (B, N, K+1) of layer ``layers`` in 1..Q-1 from history (B, N, D) and cond (B, cond_dim).
 
-        ``layers`` is one number, or one for each sample (B,) int64. padding (B, N) bool, True = pad, or None if there
-        is none; a zero condition vector is the unconditional case.
+        ``layers`` is one number, or one for each condition vector (B,) int64. padding (B, N) bool, True = pad, or None if
+        there is none; a zero condition vector is the unconditional case. Cond of (G B, cond_dim) and places (B, M) as
+        for the masked transformer.
         """
         cond = cond.to(self.cond_projection.weight.dtype)
         projected = self.layer_projection.weight.T[layers] + self.layer_projection.bias  # (L,) or (B, L)
         prefix = torch.stack([self.cond_projection(cond), projected.expand(len(cond), -1).to(cond)], dim=1)  # (B, 2, L)
-        hidden = self.head(self.encoder(prefix, self.token_projection(history), padding))  # (B, N, D)
-        table = self.output_table(layers) if isinstance(layers, int) else self.output_tables()[layers - 1]
-        return hidden @ table.mT.to(hidden.dtype)
+        hidden = self.head(self.encoder(prefix, self.token_projection(history), padding, places))  # (B, N, D)
+        if isinstance(layers, int):
+            return F.linear(hidden, self.output_table(layers).to(hidden.dtype))
+        return hidden @ self.output_tables()[layers - 1].mT.to(hidden.dtype)
 
 
 def drawn_layers(uniform: Tensor, quantizers: int) -> Tensor:

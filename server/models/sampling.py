@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from server.models.residual import ResidualTransformer
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
+Forward = Callable[..., Tensor]
 FIXED_SCORE = 1e5
 
 
@@ -82,23 +83,23 @@ def guide(conditional: Tensor, unconditional: Tensor, scale: float | Tensor) -> 
 
 
 def guided(
-    forward: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    forward: Forward,
     cond: Tensor,
     padding: Tensor | None,
     guidance: float | Tensor,
-) -> Callable[[Tensor], Tensor]:
-    """A function from inputs (B, N, ...) to guided float32 logits, both passes in one batch of 2 B.
+) -> Forward:
+    """A function from inputs (B, N, ...) to guided float32 logits (B, N, K); with places (B, M) only there: (B, M, K).
 
-    ``forward`` takes inputs, cond, padding. Guidance is a number (1 needs no second pass) or one for each sample (B,).
+    ``forward`` takes inputs, cond, padding, places; both passes are one batch of it. Guidance is a number (1 needs no
+    second pass) or one for each sample (B,).
     """
     if not isinstance(guidance, Tensor) and guidance == 1:
-        return lambda inputs: forward(inputs, cond, padding).float()
+        return lambda inputs, places=None: forward(inputs, cond, padding, places).float()
     both = torch.cat([cond, torch.zeros_like(cond)])  # (2 B, cond_dim)
-    padding_both = None if padding is None else padding.repeat(2, 1)
     scale = guidance.reshape(-1, 1, 1) if isinstance(guidance, Tensor) else guidance
 
-    def predict(inputs: Tensor) -> Tensor:
-        conditional, unconditional = forward(torch.cat([inputs, inputs]), both, padding_both).float().chunk(2)
+    def predict(inputs: Tensor, places: Tensor | None = None) -> Tensor:
+        conditional, unconditional = forward(inputs, both, padding, places).float().chunk(2)
         return guide(conditional, unconditional, scale)
 
     return predict
@@ -115,6 +116,7 @@ def generate_base(
     top_k_threshold: float = 0.9,
     generators: Generators = None,
     pad_to: int | None = None,
+    static_shapes: bool = False,
 ) -> Tensor:
     """Base tokens (B, N) int64 for cond (B, cond_dim) and lengths in tokens (B host integers); -1 at pads.
 
@@ -135,6 +137,7 @@ def generate_base(
         temperature=temperature,
         top_k_threshold=top_k_threshold,
         generators=generators,
+        static_shapes=static_shapes,
     )
 
 
@@ -150,6 +153,7 @@ def edit_base(
     temperature: float | Tensor = 1.0,
     top_k_threshold: float = 0.9,
     generators: Generators = None,
+    static_shapes: bool = False,
 ) -> Tensor:
     """Temporal inpainting: ids (B, N) int64 with the places where edit_mask (B, N) bool is True generated anew.
 
@@ -170,6 +174,7 @@ def edit_base(
         temperature=temperature,
         top_k_threshold=top_k_threshold,
         generators=generators,
+        static_shapes=static_shapes,
     )
 
 
@@ -186,29 +191,37 @@ def refill(
     temperature: float | Tensor,
     top_k_threshold: float,
     generators: Generators,
+    static_shapes: bool,
 ) -> Tensor:
     """Fill the editable places (B, N) of ids (B, N) in ``steps`` rounds, each re-masking the least confident.
 
     Round t masks the ``mask_counts`` lowest scores among the editable, fills all masked places, and scores them by the
-    probability (guided, neither filtered nor tempered) of what was drawn. A place once kept stays.
+    probability (guided, neither filtered nor tempered) of what was drawn. A place once kept stays. Logits are computed
+    for as many places as the fullest sample masks in that round, or with ``static_shapes`` for all N.
     """
     guidance, temperature = on_device(guidance, ids.device), on_device(temperature, ids.device)
     padding = padding_mask(lengths, ids.shape[1], ids.device)
     predict = guided(model, cond, padding if min(lengths) < ids.shape[1] else None, guidance)
     uniforms = drawn_uniforms(generators, temperature, steps, lengths, ids)
-    counts = mask_counts(editable.sum(1), steps).unsqueeze(-1)  # (steps, B, 1)
-    ids = torch.where(editable, model.mask_id, ids)
+    counts = mask_counts(editable.sum(1), steps)  # (steps, B)
+    rows = [ids.shape[1]] * steps if static_shapes else counts.amax(1).tolist()
     scores = torch.where(editable, 0.0, FIXED_SCORE)  # (B, N)
     for step in range(steps):
-        ranks = scores.argsort(dim=1, stable=True).argsort(dim=1)
-        masked = (ranks < counts[step]) & editable
-        ids = torch.where(masked, model.mask_id, ids)
-        logits = predict(ids)  # (B, N, K)
-        drawn = draw(top_k_filter(logits, top_k_threshold), None if uniforms is None else uniforms[step], temperature)
-        ids = torch.where(masked, drawn, ids)
+        places = scores.argsort(dim=1, stable=True)[:, : rows[step]]  # (B, M), the least confident first
+        masked = (torch.arange(rows[step], device=ids.device) < counts[step].unsqueeze(1)) & editable.gather(1, places)
+        ids = put(ids, places, model.mask_id, masked)
+        logits = predict(ids, places)  # (B, M, K)
+        uniform = None if uniforms is None else uniforms[step].gather(1, places)
+        drawn = draw(top_k_filter(logits, top_k_threshold), uniform, temperature)
+        ids = put(ids, places, drawn, masked)
         confidence = logits.softmax(-1).gather(2, drawn.unsqueeze(-1)).squeeze(-1)
-        scores = torch.where(masked, confidence, FIXED_SCORE)
+        scores = put(torch.full_like(scores, FIXED_SCORE), places, confidence, masked)
     return torch.where(padding, -1, ids)
+
+
+def put(target: Tensor, places: Tensor, values: Tensor | int, where: Tensor) -> Tensor:
+    """target (B, N) with values (B, M) at places (B, M), no place twice, as far as ``where`` (B, M) is True."""
+    return target.scatter(1, places, torch.where(where, values, target.gather(1, places)))
 
 
 @torch.no_grad()
@@ -219,6 +232,7 @@ def generate_residual(
     lengths: Sequence[int],
     *,
     layers: int | None = None,
+    static_shapes: bool = False,
     guidance: float | Tensor = 5.0,
     temperature: float | Tensor = 1.0,
     top_k_threshold: float = 0.9,
@@ -242,27 +256,34 @@ def generate_residual(
     ids = torch.where(padding | (base < 0), model.pad_id, base)
     uniforms = drawn_uniforms(generators, temperature, layers, lengths, ids)
     padded = padding if min(lengths) < base.shape[1] else None
+    places, wanted = None, ~padding
+    if keep_mask is not None:
+        wanted = wanted & ~keep_mask
+        rows = base.shape[1] if static_shapes else max(1, int(wanted.sum(1).max()))
+        places = wanted.logical_not().byte().argsort(dim=1, stable=True)[:, :rows]  # (B, M)
     history = torch.zeros(*base.shape, model.config.code_dim, device=base.device, dtype=model.shared.dtype)
     chosen = [ids]
     for layer in range(1, layers + 1):
         history = history + model.embed(ids, layer - 1)
         predict = guided(layer_forward(model, layer), cond, padded, guidance)
-        filtered = top_k_filter(predict(history), top_k_threshold)  # (B, N, K+1)
-        drawn = draw(filtered, None if uniforms is None else uniforms[layer - 1], temperature)
-        if keep is not None and keep_mask is not None:
-            kept = torch.where(keep[..., layer] < 0, model.pad_id, keep[..., layer])
-            drawn = torch.where(keep_mask, kept, drawn)
-        ids = torch.where(padding, model.pad_id, drawn)
+        filtered = top_k_filter(predict(history, places), top_k_threshold)  # (B, M, K+1)
+        uniform = None if uniforms is None else uniforms[layer - 1]
+        if keep is None or places is None:
+            ids = torch.where(padding, model.pad_id, draw(filtered, uniform, temperature))
+        else:
+            drawn = draw(filtered, None if uniform is None else uniform.gather(1, places), temperature)
+            kept = torch.where(padding | (keep[..., layer] < 0), model.pad_id, keep[..., layer])
+            ids = put(kept, places, drawn, wanted.gather(1, places))
         chosen.append(ids)
     indices = torch.stack(chosen, dim=-1)
     return torch.where(indices == model.pad_id, -1, indices)
 
 
-def layer_forward(model: ResidualTransformer, layer: int) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+def layer_forward(model: ResidualTransformer, layer: int) -> Forward:
     """The residual model's forward at one layer, as ``guided`` wants it."""
 
-    def forward(history: Tensor, cond: Tensor, padding: Tensor | None) -> Tensor:
-        return model(history, layer, cond, padding)
+    def forward(history: Tensor, cond: Tensor, padding: Tensor | None, places: Tensor | None) -> Tensor:
+        return model(history, layer, cond, padding, places)
 
     return forward
 

@@ -30,18 +30,25 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(latent, 3 * latent)
         self.out = nn.Linear(latent, latent)
 
-    def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
-        """x (B, S, L); attend (B, 1, 1, S) bool, True where a position may be looked at, or None for everywhere."""
-        batch, length, latent = x.shape
-        heads = self.qkv(x).view(batch, length, 3, self.heads, latent // self.heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (B, H, S, L / H)
+    def forward(self, x: Tensor, attend: Tensor | None, places: Tensor | None = None) -> Tensor:
+        """x (B, S, L) to the same; with places (B, M) int64 only there: (B, M, L).
+
+        attend (B, 1, 1, S) bool is True where a position may be looked at; None for everywhere.
+        """
+        query, key, value = self.qkv(x).chunk(3, dim=-1)
+        if places is not None:
+            query = rows_at(query, places)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class EncoderLayer(nn.Module):
-    """Attention, then feed-forward, each with dropout, residual sum and layer norm after it. (B, S, L) to the same."""
+    """Attention, then feed-forward, each with dropout, residual sum and layer norm after it.
+
+    (B, S, L) to the same; with places (B, M) int64 only there, though every position is still looked at: (B, M, L).
+    """
 
     def __init__(self, latent: int, heads: int, ff: int, dropout: float) -> None:
         super().__init__()
@@ -52,10 +59,16 @@ class EncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(latent)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
-        x = self.norm1(x + self.dropout(self.attention(x, attend)))
+    def forward(self, x: Tensor, attend: Tensor | None, places: Tensor | None = None) -> Tensor:
+        mixed = self.attention(x, attend, places)
+        x = self.norm1((x if places is None else rows_at(x, places)) + self.dropout(mixed))
         hidden = self.dropout(F.gelu(self.up(x)))
         return self.norm2(x + self.dropout(self.down(hidden)))
+
+
+def rows_at(x: Tensor, places: Tensor) -> Tensor:
+    """Rows (B, M, L) of x (B, S, L) at places (B, M) int64."""
+    return x.gather(1, places.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
 class TokenEncoder(nn.Module):
@@ -71,22 +84,28 @@ class TokenEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(latent, heads, ff, dropout) for _ in range(layers))
 
-    def forward(self, prefix: Tensor, tokens: Tensor, padding: Tensor | None) -> Tensor:
-        """Encoded tokens (B, N, L) from prefix (B, P, L), tokens (B, N, L), padding (B, N) bool with True = pad.
+    def forward(self, prefix: Tensor, tokens: Tensor, padding: Tensor | None, places: Tensor | None = None) -> Tensor:
+        """Encoded tokens (G B, N, L) from prefix (G B, P, L), tokens (B, N, L), padding (B, N) bool with True = pad.
 
-        ValueError when there are more tokens than ``max_tokens``.
+        The prefixes are G groups of B: a sample's tokens are encoded after each of its G prefixes. With places (B, M)
+        int64 only these tokens come out, (G B, M, L). ValueError when there are more than ``max_tokens``.
         """
         count, limit = tokens.shape[1], self.positions.shape[0]
         if count > limit:
             raise ValueError(f"{count} motion tokens; the model's limit is {limit}")
-        tokens = self.dropout(tokens + self.positions[:count])
-        x = torch.cat([prefix, tokens], dim=1)  # (B, P + N, L)
+        groups, skipped = len(prefix) // len(tokens), prefix.shape[1]
+        tokens = (tokens + self.positions[:count]).repeat(groups, 1, 1)
+        x = torch.cat([prefix, self.dropout(tokens)], dim=1)  # (G B, P + N, L)
         attend = None
         if padding is not None:
-            attend = F.pad(~padding, (prefix.shape[1], 0), value=True)[:, None, None]  # (B, 1, 1, P + N)
-        for layer in self.layers:
+            attend = F.pad(~padding, (skipped, 0), value=True).repeat(groups, 1)[:, None, None]  # (G B, 1, 1, P + N)
+        *first, last = self.layers
+        for layer in first:
             x = layer(x, attend)
-        return x[:, prefix.shape[1] :]
+        if places is None:
+            return last(x, attend)[:, skipped:]
+        # Nobody looks at the last layer's other positions, so only what is asked for goes through it.
+        return last(x, attend, places.repeat(groups, 1) + skipped)
 
 
 class OutputHead(nn.Module):

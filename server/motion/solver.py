@@ -14,6 +14,7 @@ A global rotation is the change from the T-pose (identity), so a rotation is bui
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -114,10 +115,19 @@ def solve(positions: Array, skeleton: Skeleton) -> Solved:
 
 def retarget_positions(positions: Array, skeleton: Skeleton) -> Solved:
     """Motion (T, 22, 3) of a body of any size onto ``skeleton``: rotations kept, travel scaled by leg length."""
-    scale = kinematics.leg_length(skeleton.rest_positions()[None], skeleton) / kinematics.leg_length(
-        positions, skeleton
-    )
-    return solve(positions * scale, skeleton)
+    return retarget_clips([positions], skeleton)[0]
+
+
+def retarget_clips(clips: Sequence[Array], skeleton: Skeleton) -> list[Solved]:
+    """``retarget_positions`` of several motions (T, 22, 3), each of a body of its own, solved as one.
+
+    A frame is solved for itself, and for a short clip most of the time goes into calls rather than numbers.
+    """
+    rest = kinematics.leg_length(skeleton.rest_positions()[None], skeleton)
+    scaled = [positions * (rest / kinematics.leg_length(positions, skeleton)) for positions in clips]
+    solved = solve(np.concatenate(scaled), skeleton)
+    ends = np.cumsum([len(positions) for positions in clips])[:-1]
+    return [Solved(*parts) for parts in zip(*(np.split(array, ends) for array in solved), strict=True)]
 
 
 def _pelvis_frame(p: Array, skeleton: Skeleton) -> Array:

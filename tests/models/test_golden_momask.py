@@ -118,9 +118,9 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.handle.remove()
 
-    def conditional(self) -> Tensor:
-        """Inputs of the conditional half of each batched call, stacked."""
-        return torch.stack([x[: len(x) // 2] for x in self.inputs])
+    def stacked(self) -> Tensor:
+        """The inputs of all calls, which conditional and unconditional pass share."""
+        return torch.stack(self.inputs)
 
 
 def gradients(model: nn.Module, names: dict[str, str], golden: Golden, prefix: str) -> Iterator[tuple[Tensor, Tensor]]:
@@ -316,7 +316,7 @@ def test_base_generation(golden: Golden, name: str, steps: int) -> None:
             golden.bundle.masked, cond, golden.lengths, steps=steps, guidance=4.0, temperature=0, pad_to=16
         )
     equal(ids, golden[f"{name}_ids"])
-    equal(recorder.conditional(), golden[f"{name}_step_ids_in"])
+    equal(recorder.stacked(), golden[f"{name}_step_ids_in"])
 
 
 @pytest.mark.parametrize("name", ["middle", "prefix", "suffix", "two"])
@@ -332,7 +332,7 @@ def test_base_edit(golden: Golden, name: str) -> None:
             temperature=0,
         )
     equal(ids, golden[f"edit_{name}_ids"])
-    equal(recorder.conditional(), golden[f"edit_{name}_step_ids_in"])
+    equal(recorder.stacked(), golden[f"edit_{name}_step_ids_in"])
 
 
 def test_masked_training_step(golden: Golden) -> None:
@@ -373,7 +373,7 @@ def test_residual_generation(golden: Golden, name: str, guidance: float, layers:
             model, golden["mtgen_ids"], cond, golden.lengths, layers=layers, guidance=guidance, temperature=0
         )
     equal(indices, golden[f"rtgen{name}_ids"])
-    histories = recorder.conditional()
+    histories = recorder.stacked()
     close(histories, golden[f"rtgen{name}_history_sum"])
     for layer, (history, wanted) in enumerate(zip(histories, golden[f"rtgen{name}_logits"], strict=True), start=1):
         logits = guided(layer_forward(model, layer), cond, golden["mt_padding"], guidance)(history)
@@ -430,13 +430,13 @@ def test_inpainting_pipeline(golden: Golden) -> None:
             bundle.masked, tokens[..., 0], golden["inpaint_mask"], cond, length, guidance=4.0, temperature=0
         )
     equal(base, golden["inpaint_ids"])
-    equal(recorder.conditional(), golden["inpaint_step_ids_in"])
+    equal(recorder.stacked(), golden["inpaint_step_ids_in"])
     with Recorder(bundle.residual) as recorder:
         indices = generate_residual(bundle.residual, base, cond, length, guidance=2.0, temperature=0)
     equal(indices, golden["inpaint_res_ids"])
     padding = padding_mask(length, base.shape[1])
     for layer, (history, wanted) in enumerate(
-        zip(recorder.conditional(), golden["inpaint_res_logits"], strict=True), start=1
+        zip(recorder.stacked(), golden["inpaint_res_logits"], strict=True), start=1
     ):
         close(history, golden["inpaint_res_history_sum"][layer - 1])
         logits = guided(layer_forward(bundle.residual, layer), cond, padding, 2.0)(history)

@@ -213,3 +213,28 @@ def test_length_is_learnt_and_drawn() -> None:
     assert torch.equal(drawn[1:2], sample_length(model, cond[1:2], generators=generators(2)))
     with pytest.raises(ValueError, match="needs generators"):
         sample_length(model, cond)
+
+
+def test_static_shapes_change_nothing() -> None:
+    cond, lengths = conditions(3), [7, 12, 3]
+    results = []
+    for static in (False, True):
+        g = generators(1, 2, 3)
+        options: dict[str, Any] = {"generators": g, "static_shapes": static, **VARIED}
+        base = generate_base(masked_model(), cond, lengths, steps=6, **options)
+        whole = generate_residual(residual_model(), base, cond, lengths, **options)
+        mask = torch.zeros(3, 12, dtype=torch.bool)
+        mask[:, 2:6] = True
+        edited = edit_base(masked_model(), base, mask, conditions(3, seed=4), lengths, **options)
+        again = generate_residual(residual_model(), edited, cond, lengths, keep=whole, keep_mask=~mask, **options)
+        results.append((base, whole, edited, again))
+    for fitted, static_ in zip(*results, strict=True):
+        assert torch.equal(fitted, static_)
+    assert not torch.equal(results[0][1], results[0][3])
+
+
+def test_the_same_batch_twice_is_the_same_bit_for_bit() -> None:
+    model, cond = masked_model(), conditions(2)
+    ids = torch.randint(12, (2, 9), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(model(ids, cond), model(ids, cond))
+    assert torch.equal(sampled(cond, [9, 4], [1, 2]), sampled(cond, [9, 4], [1, 2]))

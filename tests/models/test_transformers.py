@@ -159,3 +159,18 @@ def test_residual_training_learns() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("make", [masked_model, residual_model])
+def test_only_some_places_of_several_conditions_are_as_in_whole_passes(make) -> None:
+    model, generator = make(), torch.Generator().manual_seed(0)
+    masked = isinstance(model, MaskedTransformer)
+    inputs = torch.randint(12, (2, 9), generator=generator) if masked else torch.randn(2, 9, 8, generator=generator)
+    layer = () if masked else (1,)
+    cond, padding = conditions(4), torch.arange(9) >= torch.tensor([[9], [6]])
+    places = torch.tensor([[8, 0, 3], [5, 1, 2]])
+    some = model(inputs, *layer, cond, padding, places)
+    for group in range(2):
+        whole = model(inputs, *layer, cond[2 * group : 2 * group + 2], padding)
+        for b in range(2):
+            torch.testing.assert_close(some[2 * group + b], whole[b, places[b]])

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_bundle import write_tiny_bundle
 
 from protocol.skeleton import default_skeleton
-from server import cli
+from server import cli, commands
 from server.commands import UsageError, parse_range
 from server.engine import Engine
 from server.motion import kinematics
@@ -307,3 +307,17 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     assert err.startswith("motionbridge: ")
     assert err.count("\n") == 1
     return err
+
+
+def test_benchmarks_need_a_checkout(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(commands, "__file__", str(tmp_path / "site-packages" / "server" / "commands.py"))
+    assert cli.main(["bench", "generate", "--seconds", "1"]) == 2
+    assert "benchmarks are part of the source code" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.BENCHMARKS)
+def test_every_benchmark_of_the_table_explains_its_options(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["bench", name, "--help"])
+    assert stopped.value.code == 0
+    assert f"motionbridge bench {name}" in capsys.readouterr().out

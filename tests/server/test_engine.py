@@ -7,7 +7,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_bundle import write_tiny_bundle
 
-from server.engine import Engine, load_engine
+from server.engine import Engine, load_engine, next_size
 from server.models.checkpoint import CheckpointError
 from server.motion import kinematics
 from server.motion import rotation as rot
@@ -44,6 +44,41 @@ def test_the_same_seed_gives_the_same_motion_whatever_else_is_in_the_batch(engin
     assert degrees(together.rotations, alone.rotations).max() < 0.1
     different = engine.generate([MotionRequest("a person waves", frames=60, seed=6)])[0]
     assert degrees(different.rotations, alone.rotations).max() > 1.0
+
+
+def test_static_shapes_and_the_batch_change_nothing_but_roundings(engine: Engine):
+    before = engine.generate([MotionRequest("a person walks", frames=64, seed=1)])[0]
+    requests = [
+        MotionRequest("a person waves", frames=60, seed=5),
+        MotionRequest("a person bows", frames=41, seed=6, context=before),
+        MotionRequest("a person walks", frames=60, seed=7),
+    ]
+    static = Engine(engine.bundle, engine._text.encoder, static_shapes=True)
+    for motion, padded, alone in zip(
+        engine.generate(requests),
+        static.generate(requests),
+        (engine.generate([request])[0] for request in requests),
+        strict=True,
+    ):
+        for other in (padded, alone):
+            np.testing.assert_allclose(other.root, motion.root, atol=1e-4)
+            assert degrees(other.rotations, motion.rotations).max() < 0.1
+
+
+def test_the_same_batch_again_is_the_same_bit_for_bit(engine: Engine):
+    requests = [MotionRequest("a person waves", frames=n, seed=n) for n in (60, 20)]
+    for first, second in zip(engine.generate(requests), engine.generate(requests), strict=True):
+        np.testing.assert_array_equal(first.root, second.root)
+        np.testing.assert_array_equal(first.rotations, second.rotations)
+
+
+def test_sizes_to_pad_to():
+    assert [next_size(n, (2, 4)) for n in (1, 2, 3, 4, 5)] == [2, 2, 4, 4, 5]
+
+
+def test_the_fast_path_asks_for_a_gpu(tmp_path):
+    with pytest.raises(ValueError, match="need a GPU, the device is 'cpu'"):
+        load_engine(tmp_path, "cpu", fast=True)
 
 
 def turned(motion: Motion, angle: float, shift) -> Motion:
