@@ -170,10 +170,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         "--guidance",
         type=float,
         default=None,
-        help=f"how closely to follow the text, 0 to {limits.MAX_GUIDANCE:g} (default: 4)",
+        help=f"how closely to follow the text, 0 to {limits.MAX_GUIDANCE:g} (default: the model's own)",
     )
     parser.add_argument(
-        "--steps", type=int, default=None, help=f"unmasking steps, 1 to {limits.MAX_STEPS} (default: 10)"
+        "--steps", type=int, default=None, help=f"unmasking steps, 1 to {limits.MAX_STEPS} (default: the model's own)"
     )
     parser.add_argument(
         "--edit", type=Path, default=None, metavar="SOURCE.npz", help="make a part of this motion anew, keep the rest"
@@ -223,6 +223,15 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, metavar="DST", help="model folder to write")
     parser.add_argument("--name", default="custom", help="the model's name, shown to clients (default: custom)")
     parser.add_argument("--licence", default="unspecified", help="licence of the weights, stored in the config")
+    sampling = (
+        ("guidance", float, "how closely the base layer follows the text (default: 4)"),
+        ("residual-guidance", float, "the same of the residual layers (default: 5)"),
+        ("temperature", float, "of the base layer, 0 = always the most likely code (default: 1)"),
+        ("residual-temperature", float, "of the residual layers (default: 1)"),
+        ("residual-layers", int, "residual layers to make (default: all)"),
+    )
+    for name, kind, text in sampling:
+        parser.add_argument(f"--{name}", type=kind, default=None, help=f"sampling: {text}")
     parser.set_defaults(action=commands.export)
 
 

@@ -115,9 +115,12 @@ def train(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     """``motionbridge export``: the trained models of a run as one bundle folder for ``serve --model``."""
+    from server.models.checkpoint import Sampling
     from server.training.stages import export_run
 
-    export_run(args.run, args.data, args.target, args.name, args.licence)
+    names = [field.name for field in dataclasses.fields(Sampling)]
+    sampling = Sampling(**{name: value for name in names if (value := getattr(args, name, None)) is not None})
+    export_run(args.run, args.data, args.target, args.name, args.licence, sampling)
     print(f"wrote {args.target}; try: motionbridge generate 'a person walks' --model {args.target} -o walk.bvh")
     return 0
 

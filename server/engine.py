@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
-from server.models.checkpoint import Bundle, CheckpointError, load_bundle
+from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import sample_length
 from server.models.sampling import edit_base, generate_residual
@@ -37,24 +37,16 @@ _CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are drawn; the defaults are the paper's (10 steps, guidance 4 and 5, the best tenth of the codes)."""
-
-    steps: int = 10
-    guidance: float = 4.0
-    residual_guidance: float = 5.0
-    temperature: float = 1.0
-    top_k_threshold: float = 0.9
-
-
 class Engine:
     """A loaded bundle that answers :class:`MotionRequest`. Use it from one thread at a time (a lock makes sure)."""
 
     def __init__(
         self, bundle: Bundle, text: TextEncoder, sampling: Sampling | None = None, static_shapes: bool = False
     ) -> None:
-        """``static_shapes`` pads batches and lengths to a few sizes, as CUDA graphs need; the motions stay the same."""
+        """``sampling`` replaces the bundle's own.
+
+        ``static_shapes`` pads batches and lengths to a few sizes, as CUDA graphs need; the motions stay the same.
+        """
         if bundle.config.features != "humanml3d":
             raise CheckpointError(
                 f"model {bundle.config.name!r} has {bundle.config.features} features; only humanml3d models (22 joints) "
@@ -71,7 +63,7 @@ class Engine:
         self.max_frames = MAX_TOKENS * self.token_frames
         self.context_frames = _CONTEXT_TOKENS * self.token_frames
         self._text = CachedTextEncoder(text, capacity=1024)
-        self._sampling = sampling or Sampling()
+        self._sampling = sampling or bundle.config.sampling
         self._lock = threading.Lock()
         self._device = bundle.mean.device
         self._static_shapes = static_shapes
@@ -226,24 +218,35 @@ class Engine:
             lengths, draws = [*lengths, *[1] * rows], [*draws, *[_Draw.of(MotionRequest(""), self._sampling)] * rows]
         common: dict[str, Any] = {
             "generators": [draw.generator for draw in draws],
-            "temperature": self._sampling.temperature,
             "top_k_threshold": self._sampling.top_k_threshold,
             "static_shapes": self._static_shapes,
         }
         guidance = torch.tensor([draw.guidance for draw in draws])
         base = edit_base(
-            self.bundle.masked, kept[..., 0], mask, cond, lengths, steps=draws[0].steps, guidance=guidance, **common
+            self.bundle.masked,
+            kept[..., 0],
+            mask,
+            cond,
+            lengths,
+            steps=draws[0].steps,
+            guidance=guidance,
+            temperature=self._sampling.temperature,
+            **common,
         )
-        indices = generate_residual(
+        made = generate_residual(
             self.bundle.residual,
             base,
             cond,
             lengths,
+            layers=self._sampling.residual_layers,
             guidance=self._sampling.residual_guidance,
+            temperature=self._sampling.residual_temperature,
             keep=kept,
             keep_mask=~mask,
             **common,
         )
+        indices = torch.where(mask.unsqueeze(-1), -1, kept)
+        indices[..., : made.shape[-1]] = made
         return indices[:batch, :tokens]
 
     def _decode(self, clips: Sequence[Tensor]) -> list[Array]:

@@ -39,7 +39,10 @@ MAY_OPEN = {
 
 ROOM_OF = {
     "track": "timeline",
+    "pace": "timeline",
     "clips": "session",
+    "outbox": "session",
+    "sessions": "session",
     "greeting": "session",
     "refusals": "session",
     "commands": "cli",

@@ -40,6 +40,36 @@ class CheckpointError(ValueError):
     """A checkpoint that is not as it must be; the message names the file, the key and the remedy."""
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn; the defaults are the paper's for HumanML3D (guidance 4 and 5, the best tenth of the codes).
+
+    ``temperature`` is of the base layer, ``residual_temperature`` of the others (0 = the most likely code); of these
+    ``residual_layers`` are made, None = all that the model has.
+    """
+
+    steps: int = 10
+    guidance: float = 4.0
+    residual_guidance: float = 5.0
+    temperature: float = 1.0
+    residual_temperature: float = 1.0
+    residual_layers: int | None = None
+    top_k_threshold: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"sampling.steps is {self.steps}; it must be at least 1")
+        for name in ("guidance", "residual_guidance", "temperature", "residual_temperature"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"sampling.{name} is {getattr(self, name)}; it must not be negative")
+        if self.residual_layers is not None and self.residual_layers < 0:
+            raise ValueError(f"sampling.residual_layers is {self.residual_layers}; it must not be negative")
+        if not 0 <= self.top_k_threshold < 1:
+            raise ValueError(
+                f"sampling.top_k_threshold is {self.top_k_threshold}; it must be at least 0 and less than 1"
+            )
+
+
 class BundleConfig(BaseModel):
     """Everything about a bundle but its weights. Unknown and missing fields are errors.
 
@@ -59,6 +89,7 @@ class BundleConfig(BaseModel):
     masked: MaskedConfig
     residual: ResidualConfig
     length: LengthConfig | None
+    sampling: Sampling = Sampling()
 
     @model_validator(mode="after")
     def _models_fit(self) -> BundleConfig:
@@ -69,6 +100,9 @@ class BundleConfig(BaseModel):
             raise ValueError(f"frame_rate is {self.frame_rate}; it must be above 0")
         if self.residual.quantizers != self.rvq.quantizers:
             raise ValueError(f"residual.quantizers {self.residual.quantizers} is not the rvq's {self.rvq.quantizers}")
+        made = self.sampling.residual_layers
+        if made is not None and made >= self.residual.quantizers:
+            raise ValueError(f"sampling.residual_layers is {made}; the model has {self.residual.quantizers - 1}")
         for name, model in (("masked", self.masked), ("residual", self.residual)):
             if model.codes != self.rvq.codes:
                 raise ValueError(f"{name}.codes {model.codes} is not the rvq's {self.rvq.codes}")

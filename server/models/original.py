@@ -23,6 +23,7 @@ from server.models.checkpoint import (
     Bundle,
     BundleConfig,
     CheckpointError,
+    Sampling,
     check_names,
     check_state,
     listed,
@@ -43,14 +44,15 @@ LICENCE = "MoMask weights: research use, under the licence of the data set they 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What the dataset name in ``opt.txt`` stands for; ``frame_rate`` in frames per second."""
+    """What the dataset name in ``opt.txt`` stands for; ``frame_rate`` in frames per second, the paper's ``guidance``."""
 
     features: Literal["humanml3d", "kit"]
     channels: int
     frame_rate: float
+    guidance: float
 
 
-DATASETS = {"t2m": Dataset("humanml3d", 263, 20.0), "kit": Dataset("kit", 251, 12.5)}
+DATASETS = {"t2m": Dataset("humanml3d", 263, 20.0, 4.0), "kit": Dataset("kit", 251, 12.5, 2.0)}
 RVQ_KEYS = ("vq_model", "net")
 MASKED_KEYS = ("t2m_transformer", "trans")
 RESIDUAL_KEYS = ("res_transformer",)
@@ -302,6 +304,7 @@ def load_original(
         masked=masked_sizes,
         residual=residual_sizes,
         length=length.config if length else None,
+        sampling=Sampling(guidance=dataset.guidance),
     )
     mean, std = (read_statistics(root / name / "meta" / f"{key}.npy", dataset.channels) for key in ("mean", "std"))
     return Bundle(config, rvq, masked_model, residual_model, length, mean, std)

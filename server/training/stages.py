@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from protocol.skeleton import default_skeleton
 from server.files import write_atomically
-from server.models.checkpoint import Bundle, BundleConfig, save_bundle
+from server.models.checkpoint import Bundle, BundleConfig, Sampling, save_bundle
 from server.models.length import LengthConfig, LengthEstimator, length_loss
 from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
 from server.models.residual import ResidualConfig, ResidualTransformer, residual_loss
@@ -300,7 +300,7 @@ def text_encoder(folder: Path) -> Callable[[list[str]], Tensor]:
     return lambda texts: encode_all(tower, texts)
 
 
-def export_run(run: Path, data: Path, target: Path, name: str, licence: str) -> None:
+def export_run(run: Path, data: Path, target: Path, name: str, licence: str, sampling: Sampling) -> None:
     """Write the trained models of ``run`` as a bundle (fp16) with the text tower's files beside them."""
     sizes = StageConfig().sizes
     dataset = MotionDataset(data, "val")
@@ -321,6 +321,7 @@ def export_run(run: Path, data: Path, target: Path, name: str, licence: str) -> 
         masked=masked.config,
         residual=residual.config,
         length=length.config,
+        sampling=sampling,
     )
     bundle = Bundle(config, rvq, masked, residual, length, dataset.mean, dataset.std)
     save_bundle(target, bundle, torch.float16)

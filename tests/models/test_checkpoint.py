@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import tiny_bundle
 from torch import Tensor, nn
 
-from server.models.checkpoint import Bundle, CheckpointError, load_bundle, save_bundle
+from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle, save_bundle
 from server.models.original import convert_original, load_original, parse_option
 from server.models.original_names import length_names, masked_names, residual_names, rvq_names
 from server.models.transformer import sinusoidal_positions
@@ -350,3 +351,31 @@ def test_published_folders_that_do_not_suffice(published: Path) -> None:
     (published / "base" / "opt.txt").unlink()
     with pytest.raises(CheckpointError, match="one masked transformer folder is needed, found none"):
         load_original(published)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 0),
+        ("guidance", -1.0),
+        ("temperature", float("nan")),
+        ("residual_layers", -1),
+        ("top_k_threshold", 1.0),
+    ],
+)
+def test_sampling_that_cannot_be_is_refused_by_name(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"sampling.{name} is"):
+        Sampling(**{name: value})
+
+
+def test_sampling_travels_with_the_bundle_and_fits_its_layers(tmp_path: Path) -> None:
+    bundle = tiny_bundle()
+    layers = bundle.config.residual.quantizers
+    sampling = Sampling(guidance=2.5, residual_temperature=0.0, residual_layers=layers - 1)
+    save_bundle(tmp_path, replace(bundle, config=bundle.config.model_copy(update={"sampling": sampling})))
+    assert load_bundle(tmp_path).config.sampling == sampling
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["sampling"]["residual_layers"] = layers
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=f"residual_layers is {layers}; the model has {layers - 1}"):
+        load_bundle(tmp_path)
