@@ -36,7 +36,7 @@ from protocol.client_errors import (
 from protocol.codec import FrameBlock, build, encode, read_frames, unpack, validate_server
 from protocol.errors import ProtocolError, UnknownTypeError
 from protocol.fields import Action, Mode, OnEnd
-from protocol.handshake import ClientConfig, open_socket, shake_hands
+from protocol.handshake import DROPS, ClientConfig, open_socket, resume_session, shake_hands
 from protocol.messages import (
     Clip,
     Control,
@@ -55,7 +55,6 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.poses import Poses, pack_poses
-from protocol.resume import DROPS, resume_session
 
 __all__ = ["Client", "ClientConfig", "Event", "FrameBlock", "connect"]
 

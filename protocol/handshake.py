@@ -1,9 +1,11 @@
-"""How a client opens its connection: the WebSocket, then `hello` and `welcome`."""
+"""How a client opens its connection, and opens it again after a drop: the WebSocket, then `hello` and `welcome`."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -14,9 +16,14 @@ from protocol import limits
 from protocol.buffer import DEFAULT_CAPACITY
 from protocol.client_errors import AddressError, ConnectionLostError, HandshakeError, RefusedError, UnreachableError
 from protocol.codec import build, encode, unpack, validate_server
-from protocol.errors import ProtocolError
+from protocol.errors import ErrorCode, ProtocolError
 from protocol.messages import Error, Hello, Welcome
 from protocol.poses import Encoding
+
+LOG = logging.getLogger(__name__)
+DROPS: Final = frozenset({None, 1006, 1011})
+"""Close codes of a connection that dropped, rather than being ended by one of the sides."""
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 2.0
 
 
 @dataclass(frozen=True)
@@ -92,3 +99,41 @@ async def shake_hands(
     if not isinstance(message, Welcome):
         raise HandshakeError(config.url, f"its first message is `{message.type}`, not `welcome`")
     return message
+
+
+async def resume_session(config: ClientConfig, token: str, received: int) -> tuple[ClientConnection, Welcome]:
+    """Connects again and resumes, with growing delays between attempts, for at most `config.resume_seconds`.
+
+    ConnectionLostError when that time is up, when the server refuses, or when it no longer has the session.
+    """
+    delay = FIRST_DELAY_SECONDS
+    problem = "no attempt succeeded"
+    try:
+        async with asyncio.timeout(config.resume_seconds):
+            while True:
+                try:
+                    return await _attempt(config, token, received)
+                except (UnreachableError, HandshakeError) as error:
+                    problem = str(error)
+                except RefusedError as error:
+                    if error.code != ErrorCode.SERVER_FULL:  # it may have the dropped connection still on its list
+                        raise ConnectionLostError(f"the dropped session cannot be resumed: {error}") from error
+                    problem = str(error)
+                LOG.info("not resumed yet: %s", problem)
+                await asyncio.sleep(delay)
+                delay = min(2.0 * delay, LONGEST_DELAY_SECONDS)
+    except TimeoutError:
+        text = f"the connection dropped and could not be resumed within {config.resume_seconds:g} s: {problem}"
+        raise ConnectionLostError(text) from None
+
+
+async def _attempt(config: ClientConfig, token: str, received: int) -> tuple[ClientConnection, Welcome]:
+    socket = await open_socket(config)
+    try:
+        welcome = await shake_hands(socket, config, resume=token, received=received)
+        if not welcome.resumed:
+            raise ConnectionLostError("the connection dropped and the server no longer has the session; connect anew")
+    except BaseException:
+        await socket.close()
+        raise
+    return socket, welcome
