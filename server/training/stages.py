@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -300,8 +301,11 @@ def text_encoder(folder: Path) -> Callable[[list[str]], Tensor]:
     return lambda texts: encode_all(tower, texts)
 
 
-def export_run(run: Path, data: Path, target: Path, name: str, licence: str, sampling: Sampling) -> None:
-    """Write the trained models of ``run`` as a bundle (fp16) with the text tower's files beside them."""
+def export_run(run: Path, data: Path, target: Path, name: str, licence: str, sampling: Mapping[str, Any]) -> None:
+    """Write the trained models of ``run`` as a bundle (fp16) with the text tower's files beside them.
+
+    ``sampling`` holds the fields of :class:`~server.models.checkpoint.Sampling` that are not the paper's.
+    """
     sizes = StageConfig().sizes
     dataset = MotionDataset(data, "val")
     rvq = load_rvq(run, dataset.layout.channels, sizes)
@@ -321,7 +325,7 @@ def export_run(run: Path, data: Path, target: Path, name: str, licence: str, sam
         masked=masked.config,
         residual=residual.config,
         length=length.config,
-        sampling=sampling,
+        sampling=Sampling(**sampling),
     )
     bundle = Bundle(config, rvq, masked, residual, length, dataset.mean, dataset.std)
     save_bundle(target, bundle, torch.float16)
