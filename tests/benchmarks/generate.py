@@ -40,7 +40,7 @@ from server.models.text import (
     build_tower,
 )
 from server.motion import solver
-from server.motion.features import HUMANML3D, recover_positions
+from server.motion.features import HUMANML3D, recover_smooth_positions
 from server.motion.motion import MotionRequest
 from server.motion.rotation import Array
 from server.training.devices import limited_threads, resolve_device
@@ -221,7 +221,7 @@ def print_stages(name: str, bundle: Bundle, text: TextEncoder, batch: int, secon
             cond = text.encode([SENTENCE] * batch)
         _, features = sentences(bundle, cond, watch, draws=True)
         with watch("solve"):
-            solver.retarget_clips(list(recover_positions(features, HUMANML3D)), default_skeleton())
+            solver.retarget_clips(list(recover_smooth_positions(features, HUMANML3D)), default_skeleton())
 
     repeated(run, watch, seconds)
     spent = np.array([watch.wall[stage] for stage in STAGES]) / batch  # (stages, rounds)
