@@ -9,7 +9,9 @@ import numpy as np
 
 from protocol.messages import Clip, Edit, Generate
 from protocol.poses import Encoding, Poses, pack_poses
+from protocol.skeleton import default_skeleton
 from server.batcher import EditRequest
+from server.motion.foot_lock import lock_clip
 from server.motion.motion import Motion, MotionRequest
 from server.motion.resample import sample_rotations, sample_times, sample_vectors
 from server.timeline import STEP_FRAMES
@@ -35,6 +37,7 @@ def generate_request(message: Generate, seed: int, fps: float, max_frames: int) 
 def generated_clip(message: Generate, seed: int, motion: Motion, fps: float, encoding: Encoding) -> Clip:
     """The answer to a `generate`, resampled to the rate it asked for."""
     rate = message.frame_rate or fps
+    motion = lock_clip(motion, default_skeleton(), fps)
     poses = resample(motion, sample_times(len(motion), fps, rate))
     return _clip(message.id, message.text, seed, rate, encoding, poses)
 

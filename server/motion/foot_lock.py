@@ -10,7 +10,7 @@ Only the past counts: what is locked can be continued from the :class:`FootState
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from protocol.skeleton import Skeleton
 from server.motion.contacts import ContactSettings, clean_contacts
 from server.motion.legs import LegPose, Legs
+from server.motion.motion import Motion
 from server.motion.rotation import Array
 from server.motion.transition import decay
 
@@ -218,6 +219,12 @@ class FootLock:
         bone *= self._lengths[foot] / np.sqrt((bone * bone).sum(-1, keepdims=True))
         offsets[:, led] = shown[:, pivot] + bone - feet[:, led]
         return count
+
+
+def lock_clip(motion: Motion, skeleton: Skeleton, fps: float) -> Motion:
+    """A whole clip at ``fps`` frames per second with its feet locked; contacts are those held. Features stay as they were."""
+    locked = FootLock(skeleton, fps).lock(motion.root, motion.rotations, motion.contacts)
+    return replace(motion, root=locked.root, rotations=locked.rotations, contacts=locked.contacts)
 
 
 def _part(pose: LegPose, frames: np.ndarray) -> LegPose:

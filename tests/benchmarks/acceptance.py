@@ -24,6 +24,7 @@ from server.evaluation.measures import Measures, measure
 from server.evaluation.quality import Quality, quality
 from server.evaluation.styles import STYLES, WALKS
 from server.motion import kinematics
+from server.motion.foot_lock import lock_clip
 from server.motion.motion import MotionEngine, MotionRequest
 from server.motion.rotation import Array
 from tests.benchmarks import wordings
@@ -53,11 +54,12 @@ class Outcome:
 
 
 def generate(engine: MotionEngine, requests: Sequence[MotionRequest]) -> list[Array]:
-    """Joint positions (T, 22, 3) for each request, made in batches of :data:`BATCH`."""
+    """Joint positions (T, 22, 3) for each request as ``motionbridge generate`` writes them, made in batches of :data:`BATCH`."""
     made: list[Array] = []
     with tqdm(total=len(requests), unit="clip", desc="generate", disable=None) as progress:
         for start in range(0, len(requests), BATCH):
-            motions = engine.generate(requests[start : start + BATCH])
+            batch = engine.generate(requests[start : start + BATCH])
+            motions = [lock_clip(motion, engine.skeleton, engine.fps) for motion in batch]
             made += [kinematics.positions(motion.rotations, motion.root, engine.skeleton) for motion in motions]
             progress.update(len(motions))
     return made

@@ -7,8 +7,9 @@ from synthetic import SKELETON, stepper, walker
 from server.motion import kinematics
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings
-from server.motion.foot_lock import FootLock, FootState
+from server.motion.foot_lock import FootLock, FootState, lock_clip
 from server.motion.legs import Legs
+from server.motion.motion import Motion
 
 FPS = 20.0
 FEET = list(SKELETON.feet)
@@ -203,3 +204,15 @@ def test_legs_reach_their_targets_and_keep_their_lengths():
     np.testing.assert_allclose(joints[:, [10, 11]], pose.toes + shift, atol=1e-9)
     same = legs.solve(pose, rotations, pose.ankles, pose.toes, drop)
     np.testing.assert_allclose(same, rotations, atol=1e-9)
+
+
+def test_a_whole_clip_is_locked_and_nothing_else_of_it_changes():
+    rotations, root, contacts = sliding_walk()
+    clip = Motion(root, rotations, contacts, np.ones((len(root), 3)), np.zeros(len(root)))
+    locked = lock_clip(clip, SKELETON, FPS)
+    before, after = (slide(feet_of(motion.root, motion.rotations), motion.contacts) for motion in (clip, locked))
+    assert after.mean() < 0.2 * before.mean()
+    np.testing.assert_array_equal(locked.root[:, GROUND], clip.root[:, GROUND])
+    np.testing.assert_array_equal(locked.features, clip.features)
+    others = [joint for joint in range(22) if joint not in LEGS]
+    np.testing.assert_array_equal(locked.rotations[:, others], clip.rotations[:, others])
