@@ -75,6 +75,8 @@ example:
 
 
 BENCHMARKS = {
+    "acceptance": "wordings it never saw, judged by what the body does",
+    "feet": "foot slide before and after locking",
     "generate": "seconds a sentence by stage, beside the way of the original",
     "stream": "prompt latency, and what characters cost, from the client's side",
     "transitions": "prompt changes against the limits of real motion",

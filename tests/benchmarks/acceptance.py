@@ -9,6 +9,7 @@ sentences fail most; then mean figures of quality, beside those of real clips wh
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -145,9 +146,11 @@ def _worst(outcomes: Sequence[Outcome]) -> str:
     return "; ".join(f"“{text}” {count}" for text, count in fails.most_common(3))
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Generate, judge and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="motionbridge bench acceptance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, default=EMBEDDED, help="bundle folder (default: the embedded checkpoint)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seeds", type=int, default=4, help="motions for each sentence (default: %(default)s)")
@@ -172,7 +175,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("\n".join([*report, "", *quality_report(made, real)]))
     if options.sheet:
         write_sheet([*acted, *walked], options.sheet, engine.fps)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
