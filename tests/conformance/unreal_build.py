@@ -19,7 +19,13 @@ CORE = PLUGIN / "Source" / "MotionBridgeCore"
 STRICT = ("-Wall", "-Wextra", "-Wshadow", "-Werror")
 CORE_FLAGS = ("-std=c++17", *STRICT, "-fno-exceptions", "-fno-rtti", f"-I{CORE / 'Public'}", f"-I{CORE / 'Private'}")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-PACKAGES = {"g++": "g++", "clang++": "clang libclang-rt-14-dev", "doctest": "doctest-dev", "boost": "libboost-dev", "clang-format": "clang-format"}
+PACKAGES = {
+    "g++": "g++",
+    "clang++": "clang libclang-rt-14-dev",
+    "doctest": "doctest-dev",
+    "boost": "libboost-dev",
+    "clang-format": "clang-format",
+}
 COMPILE_TIMEOUT = 600.0
 
 
