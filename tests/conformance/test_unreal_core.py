@@ -11,7 +11,8 @@ from unreal_cases import message_files, write_cases
 from protocol import limits
 from protocol.skeleton import default_skeleton
 
-FUZZ_RUNS = 20000
+FUZZ_RUNS = 4000
+"""Enough to see that the target works; the doctest suite has 100,000 inputs of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_libfuzzer_finds_nothing(tmp_path):
 
 
 def test_core_includes_nothing_of_the_engine():
-    allowed = re.compile(r'#include (<[a-z]+>|"(MotionBridgeCore/)?[A-Za-z]+\.h")')
+    allowed = re.compile(r'#include (<[a-z_]+>|"(MotionBridgeCore/)?[A-Za-z]+\.h")')
     for path in CORE.rglob("*"):
         if path.suffix in {".h", ".cpp"} and path.name != "MotionBridgeCoreModule.cpp":
             for line in path.read_text(encoding="utf-8").splitlines():

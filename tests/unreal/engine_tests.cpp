@@ -301,7 +301,7 @@ void TestShutdownWhileReceiving()
 				}
 				Socket->Closed.Broadcast(1000, FString(), true);
 			});
-		while (Delivered < 5 + Round)
+		while (Delivered < 5 + Round || LiveLink.Log.size() < 2)
 		{
 			Step(0.001);
 			Source->Update();
@@ -324,7 +324,7 @@ void TestShutdownWhileReceiving()
 		}
 		bStop = true;
 		Network.join();
-		CHECK(!LiveLink.Log.empty());
+		CHECK(LiveLink.Log[0].Kind == "static" && LiveLink.Log[1].Kind == "frame");
 		CHECK(LiveLink.Log.back().Kind == "remove");
 		CHECK(FTSTicker::GetCoreTicker().Num() == 0);
 		Sockets().clear();
@@ -434,13 +434,17 @@ void TestSubsystemAndComponent()
 void TestRetargetAsset()
 {
 	FBoneContainer Container;
-	Container.Skeleton.Names = {FName(TEXT("pelvis")), FName(TEXT("spine_01")), FName(TEXT("skull"))};
-	Container.Skeleton.Parents = {-1, 0, 1};
+	Container.Skeleton.Names = {
+		FName(TEXT("pelvis")), FName(TEXT("spine_01")), FName(TEXT("skull")), FName(TEXT("jaw"))};
+	Container.Skeleton.Parents = {-1, 0, 1, 2};
 	Container.Skeleton.Pose = {FTransform(FQuat::Identity, FVector(0.0, 0.0, 95.0)),
-		FTransform(FQuat::Identity, FVector(0.0, 0.0, 20.0)), FTransform(FQuat::Identity, FVector(0.0, 0.0, 40.0))};
+		FTransform(FQuat::Identity, FVector(0.0, 0.0, 20.0)), FTransform(FQuat::Identity, FVector(0.0, 0.0, 40.0)),
+		FTransform(FQuat::Identity, FVector(0.0, 5.0, 0.0))};
 	FCompactPose Pose;
 	Pose.Container = &Container;
 	Pose.Transforms = Container.Skeleton.Pose;
+	const FQuat Open(0.6, 0.0, 0.0, 0.8);
+	Pose.Transforms[3].SetRotation(Open);
 	UMotionBridgeRetargetAsset Asset;
 	Asset.Bones = {{FName(TEXT("head")), {FName(TEXT("skull"))}}};
 	FLiveLinkSkeletonStaticData Static;
@@ -457,6 +461,8 @@ void TestRetargetAsset()
 	const FQuat Head =
 		Pose.Transforms[0].GetRotation() * Pose.Transforms[1].GetRotation() * Pose.Transforms[2].GetRotation();
 	CHECK(Head.RotateVector(FVector(0.0, 1.0, 0.0)).Equals(FVector(1.0, 0.0, 0.0), 1e-5));
+	// What the stream does not drive stays as other animation has it.
+	CHECK(Pose.Transforms[3].GetRotation().X == Open.X);
 	Asset.RootMotion = EMotionBridgeRootMotion::InPlace;
 	Asset.BuildPoseFromAnimationData(0.01f, &Static, &Frame, Pose);
 	CHECK(Pose.Transforms[0].GetTranslation().Equals(FVector(0.0, 0.0, 95.0), 0.01));

@@ -28,12 +28,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* Data, size_t Size)
 			std::abort();
 		}
 	}
+	static const Tests::FMessage Welcome = []
+	{
+		Tests::FMessage Out;
+		Encode(FServerMessage(Tests::MakeWelcome()), Out);
+		return Out;
+	}();
+	FSessionConfig Config;
+	Config.BufferFrames = 16;
 	Tests::FRecordingHost Host;
-	FSession Session({}, Host);
-	Encode(FServerMessage(Tests::MakeWelcome()), Written);
+	FSession Session(Config, Host);
 	Session.Connect(0.0);
 	Session.SocketOpened(0.0);
-	Session.MessageReceived(Tests::View(Written), 0.0);
+	Session.MessageReceived(Tests::View(Welcome), 0.0);
 	Session.MessageReceived(Message, 0.1);
 	Session.Tick(0.2);
 	return 0;

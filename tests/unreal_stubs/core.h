@@ -230,8 +230,9 @@ public:
 		return Num() - 1;
 	}
 	void Append(const T* From, int32 Count) { Items.insert(Items.end(), From, From + Count); }
+	void Init(const T& Item, int32 Count) { Items.assign(static_cast<size_t>(Count), Item); }
 	void Reserve(int32 Count) { Items.reserve(static_cast<size_t>(Count)); }
-	void Empty() { std::vector<T>().swap(Items); }
+	void Empty() { decltype(Items)().swap(Items); }
 	void Reset() { Items.clear(); }
 	bool Contains(const T& Item) const { return IndexOfByKey(Item) != INDEX_NONE; }
 	int32 IndexOfByKey(const T& Item) const
@@ -259,7 +260,17 @@ public:
 	friend bool operator==(const TArray& A, const TArray& B) { return A.Items == B.Items; }
 
 private:
-	std::vector<T> Items;
+	/** std::vector<bool> packs its items; the engine's array does not. */
+	struct FBoolean
+	{
+		bool bValue;
+		FBoolean(bool bIn)
+			: bValue(bIn)
+		{}
+		operator bool&() { return bValue; }
+		operator const bool&() const { return bValue; }
+	};
+	std::vector<std::conditional_t<std::is_same_v<T, bool>, FBoolean, T>> Items;
 };
 
 inline int32 FString::ParseIntoArray(TArray<FString>& Out, const TCHAR* Delimiter) const

@@ -97,7 +97,10 @@ void UMotionBridgeComponent::TickComponent(
 	Rig.SetPose(Pose, RootMotion);
 	for (int32 Index = 0; Index < Bone.Num(); ++Index)
 	{
-		Bone[Index].SetRotation(Rig.GetRotation(Index));
+		if (Rig.IsDriven(Index))
+		{
+			Bone[Index].SetRotation(Rig.GetRotation(Index));
+		}
 	}
 	Bone[Rig.GetPelvis()].SetTranslation(Rig.GetPelvisTranslation());
 	Mesh->MarkRefreshTransformDirty();

@@ -93,7 +93,10 @@ void UMotionBridgeRetargetAsset::BuildPoseFromAnimationData(float, const FLiveLi
 	Rig.SetPose(Pose, RootMotion);
 	for (int32 Bone = 0; Bone < OutPose.GetNumBones(); ++Bone)
 	{
-		OutPose[FCompactPoseBoneIndex(Bone)].SetRotation(Rig.GetRotation(Bone));
+		if (Rig.IsDriven(Bone))
+		{
+			OutPose[FCompactPoseBoneIndex(Bone)].SetRotation(Rig.GetRotation(Bone));
+		}
 	}
 	OutPose[FCompactPoseBoneIndex(Rig.GetPelvis())].SetTranslation(Rig.GetPelvisTranslation());
 }

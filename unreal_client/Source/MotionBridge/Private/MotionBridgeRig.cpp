@@ -74,6 +74,17 @@ bool FMotionBridgeRig::Build(const TArray<FName>& Names, const TArray<int32>& Pa
 		return false;
 	}
 	Locals.resize(Rig.Bones.size());
+	Driven.Init(false, Names.Num());
+	for (const std::vector<int>& Chain : Rig.Map)
+	{
+		for (int32 Bone : Chain)
+		{
+			for (; Bone >= 0 && !Driven[Bone]; Bone = Parents[Bone])
+			{
+				Driven[Bone] = true;
+			}
+		}
+	}
 	const int32 Parent = Parents[Retargeter.GetPelvis()];
 	AbovePelvis = Parent < 0 ? FTransform::Identity : Component[Parent];
 	return true;

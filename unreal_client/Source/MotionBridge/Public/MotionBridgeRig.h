@@ -26,6 +26,12 @@ public:
 	/** Local rotation of a bone. */
 	FQuat GetRotation(int32 Bone) const;
 
+	/**
+	 * Whether a bone is to follow the stream: it stands for a joint, or bones below it do, which need it at rest. All
+	 * others, such as fingers and faces, are free for other animation.
+	 */
+	bool IsDriven(int32 Bone) const { return Driven[Bone]; }
+
 	/** Local translation of the pelvis bone. */
 	FVector GetPelvisTranslation() const { return PelvisTranslation; }
 
@@ -42,6 +48,7 @@ public:
 private:
 	MotionBridge::FRetargeter Retargeter;
 	std::vector<MotionBridge::FQuaternion> Locals;
+	TArray<bool> Driven;
 	FTransform AbovePelvis;
 	FVector PelvisTranslation = FVector::ZeroVector;
 	FString Convention;
