@@ -463,6 +463,48 @@ TEST_CASE("an unanswered attempt is given up and tried again")
 	CHECK(Host.Opened == 2);
 }
 
+/** Disconnects as soon as it hears of a state. */
+struct FFickleHost : FRecordingHost
+{
+	FSession* Session = nullptr;
+	EConnection Fatal;
+
+	explicit FFickleHost(EConnection In)
+		: Fatal(In)
+	{}
+	void OnConnection(EConnection State, std::string_view Detail) override
+	{
+		FRecordingHost::OnConnection(State, Detail);
+		if (State == Fatal)
+		{
+			Session->Disconnect();
+		}
+	}
+};
+
+TEST_CASE("disconnecting from within an event ends the session at once")
+{
+	FMessage Welcome;
+	Encode(FServerMessage(MakeWelcome()), Welcome);
+	for (const EConnection Fatal :
+		{EConnection::Opening, EConnection::Greeting, EConnection::Connected, EConnection::WaitingToReconnect})
+	{
+		FFickleHost Host(Fatal);
+		FSession Session({}, Host);
+		Host.Session = &Session;
+		Session.Connect(0.0);
+		CHECK(Host.Opened == (Fatal == EConnection::Opening ? 0 : 1));
+		Session.SocketOpened(0.0);
+		CHECK(Host.Sent.empty() == (Fatal <= EConnection::Greeting));
+		Session.MessageReceived(View(Welcome), 0.0);
+		Session.SocketClosed(1006, "", 1.0);
+		Session.Tick(100.0);
+		CHECK(Session.GetState() == EConnection::Closed);
+		CHECK(Host.Log.back() == "closed");
+		CHECK(Host.Opened <= 1);
+	}
+}
+
 TEST_CASE("disconnecting is final and forgets everything")
 {
 	FConnected Test;

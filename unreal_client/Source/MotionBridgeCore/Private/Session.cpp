@@ -66,7 +66,11 @@ void FSession::Open(double Now)
 	LastError.clear();
 	Deadline = Now + Config.OpenTimeout;
 	Change(EConnection::Opening, Config.Url);
-	Host.OpenSocket();
+	// Whoever hears of a change may disconnect; then what was to follow must not.
+	if (State == EConnection::Opening)
+	{
+		Host.OpenSocket();
+	}
 }
 
 void FSession::Change(EConnection NewState, std::string_view Detail)
@@ -91,9 +95,12 @@ void FSession::SocketOpened(double)
 	{
 		Hello.Resume = ResumeToken;
 	}
-	Encode(Hello, Outgoing);
 	Change(EConnection::Greeting, Config.Url);
-	Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
+	if (State == EConnection::Greeting)
+	{
+		Encode(Hello, Outgoing);
+		Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
+	}
 }
 
 void FSession::SocketClosed(int Code, std::string_view Reason, double Now)
@@ -123,14 +130,14 @@ void FSession::Lose(std::string_view Detail, double Now)
 	++Attempts;
 	// Between half and all of it, so that the clients of a server that restarts do not all come at once.
 	Deadline = Now + Longest * (0.5 + 0.5 * Jitter());
-	Change(EConnection::WaitingToReconnect, Detail);
 	Host.CloseSocket(GoingAway, Detail);
+	Change(EConnection::WaitingToReconnect, Detail);
 }
 
 void FSession::GiveUp(int Code, std::string_view Detail)
 {
-	Change(EConnection::Closed, Detail);
 	Host.CloseSocket(Code >= 4000 ? NormalClosure : Code, Detail);
+	Change(EConnection::Closed, Detail);
 }
 
 void FSession::MessageReceived(FBytes Message, double Now)
@@ -172,7 +179,10 @@ void FSession::Take(FWelcome& Message, double)
 		AddCharacter(Name);
 	}
 	Change(EConnection::Connected, Welcome.Server);
-	Host.OnWelcome(Welcome, bContinues);
+	if (State == EConnection::Connected)
+	{
+		Host.OnWelcome(Welcome, bContinues);
+	}
 	while (!Waiting.empty() && State == EConnection::Connected)
 	{
 		const std::vector<uint8_t> Next = std::move(Waiting.front());

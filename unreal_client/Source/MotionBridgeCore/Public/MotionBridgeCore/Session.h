@@ -48,8 +48,8 @@ struct FSessionConfig
 
 /**
  * What a session asks of its surroundings and tells them. All calls come from within calls to the session. Views and
- * blocks in messages are valid during the call only. A host must not call the session back from OpenSocket, SendBytes
- * and CloseSocket.
+ * blocks in messages are valid during the call only. From the On... calls a host may call Send, Connect and Disconnect;
+ * from OpenSocket, SendBytes and CloseSocket nothing.
  */
 class ISessionHost
 {
@@ -81,6 +81,8 @@ class MOTIONBRIDGECORE_API FSession
 {
 public:
 	FSession(FSessionConfig InConfig, ISessionHost& InHost);
+	FSession(const FSession&) = delete;
+	FSession& operator=(const FSession&) = delete;
 
 	/** Now: seconds of one monotonic clock, in this and all calls. */
 	void Connect(double Now);
