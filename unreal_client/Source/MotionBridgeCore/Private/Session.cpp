@@ -1,0 +1,399 @@
+// Copyright MotionBridge contributors. MIT licence.
+
+#include "MotionBridgeCore/Session.h"
+
+#include "MotionBridgeCore/Skeleton.h"
+
+#include <algorithm>
+
+namespace MotionBridge
+{
+
+namespace
+{
+
+constexpr int NormalClosure = 1000;
+constexpr int GoingAway = 1001;
+constexpr int PolicyViolation = 1008;
+constexpr int MessageTooBig = 1009;
+
+/** Ends after which connecting again would only end the same way, and what to do about each; SPEC.md, "Close codes". */
+struct FFinalClose
+{
+	int Code;
+	std::string_view Remedy;
+};
+
+constexpr FFinalClose FinalCloses[] = {
+	{MessageTooBig, "send smaller messages"},
+	{4001, "set the token that the server was started with"},
+	{4002, "use a plugin and a server of the same protocol version"},
+	{4008, "look at the errors before this one"},
+	{4009, "send smaller messages"},
+	{4010, "another connection has taken this session over"},
+};
+
+} // namespace
+
+FSession::FSession(FSessionConfig InConfig, ISessionHost& InHost)
+	: Config(std::move(InConfig))
+	, Host(InHost)
+	, Random(Config.Seed | 1)
+{}
+
+void FSession::Connect(double Now)
+{
+	if (State == EConnection::Closed || State == EConnection::WaitingToReconnect)
+	{
+		Attempts = 0;
+		Open(Now);
+	}
+}
+
+void FSession::Disconnect()
+{
+	if (State != EConnection::Closed)
+	{
+		ResumeToken.clear();
+		Waiting.clear();
+		GiveUp(NormalClosure, "disconnected");
+		RemoveAllBut({});
+	}
+}
+
+void FSession::Open(double Now)
+{
+	LastError.clear();
+	Deadline = Now + Config.OpenTimeout;
+	Change(EConnection::Opening, Config.Url);
+	// Whoever hears of a change may disconnect; then what was to follow must not.
+	if (State == EConnection::Opening)
+	{
+		Host.OpenSocket();
+	}
+}
+
+void FSession::Change(EConnection NewState, std::string_view Detail)
+{
+	State = NewState;
+	Host.OnConnection(NewState, Detail);
+}
+
+void FSession::SocketOpened(double)
+{
+	if (State != EConnection::Opening)
+	{
+		return;
+	}
+	FHello Hello;
+	Hello.Client = Config.ClientName;
+	Hello.ClientVersion = Config.ClientVersion;
+	Hello.Token = Config.Token;
+	Hello.FrameRate = Config.FrameRate;
+	Hello.Encoding = Config.Encoding;
+	if (!ResumeToken.empty())
+	{
+		Hello.Resume = ResumeToken;
+	}
+	Change(EConnection::Greeting, Config.Url);
+	if (State == EConnection::Greeting)
+	{
+		Encode(Hello, Outgoing);
+		Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
+	}
+}
+
+void FSession::SocketClosed(int Code, std::string_view Reason, double Now)
+{
+	if (State == EConnection::Closed || State == EConnection::WaitingToReconnect)
+	{
+		return;
+	}
+	std::string Detail = "connection closed with code " + std::to_string(Code);
+	Detail += Reason.empty() ? (LastError.empty() ? "" : ": " + LastError) : ": " + std::string(Reason);
+	for (const FFinalClose& Final : FinalCloses)
+	{
+		if (Final.Code == Code)
+		{
+			Detail += "; " + std::string(Final.Remedy);
+			GiveUp(Code, Detail);
+			return;
+		}
+	}
+	Lose(Detail, Now);
+}
+
+void FSession::Lose(std::string_view Detail, double Now)
+{
+	const double Longest =
+		std::min(Config.ReconnectDelay * double(1 << std::min(Attempts, 16)), Config.MaxReconnectDelay);
+	++Attempts;
+	// Between half and all of it, so that the clients of a server that restarts do not all come at once.
+	Deadline = Now + Longest * (0.5 + 0.5 * Jitter());
+	Host.CloseSocket(GoingAway, Detail);
+	Change(EConnection::WaitingToReconnect, Detail);
+}
+
+void FSession::GiveUp(int Code, std::string_view Detail)
+{
+	Host.CloseSocket(Code >= 4000 ? NormalClosure : Code, Detail);
+	Change(EConnection::Closed, Detail);
+}
+
+void FSession::MessageReceived(FBytes Message, double Now)
+{
+	if (State != EConnection::Greeting && State != EConnection::Connected)
+	{
+		return;
+	}
+	if (!DecodeServer(Message, Incoming, IncomingError))
+	{
+		// Types of later versions are to be ignored; anything else is a fault of the server's, and worth counting.
+		BadMessages += IncomingError.Code == EErrorCode::UnknownType ? 0 : 1;
+		return;
+	}
+	std::visit([this, Now](auto& Kind) { Take(Kind, Now); }, Incoming);
+}
+
+void FSession::Take(FWelcome& Message, double)
+{
+	if (State != EConnection::Greeting)
+	{
+		return;
+	}
+	std::string Fault;
+	if (!FindJointOrder(Message.Skeleton, Order, Fault))
+	{
+		GiveUp(PolicyViolation, Fault);
+		return;
+	}
+	const bool bContinues = Message.bResumed && bWelcomed;
+	Welcome = std::move(Message);
+	bWelcomed = true;
+	ResumeToken = Welcome.Resume.value_or(std::string());
+	Attempts = 0;
+	NextReport = 0.0;
+	RemoveAllBut(bContinues ? Welcome.Characters : std::vector<std::string>());
+	for (const std::string& Name : Welcome.Characters)
+	{
+		AddCharacter(Name);
+	}
+	Change(EConnection::Connected, Welcome.Server);
+	if (State == EConnection::Connected)
+	{
+		Host.OnWelcome(Welcome, bContinues);
+	}
+	while (!Waiting.empty() && State == EConnection::Connected)
+	{
+		const std::vector<uint8_t> Next = std::move(Waiting.front());
+		Waiting.pop_front();
+		Host.SendBytes(FBytes(Next.data(), Next.size()));
+	}
+}
+
+void FSession::Take(const FPromptStatus& Message, double)
+{
+	if (Message.Status == EStatus::Accepted)
+	{
+		AddCharacter(Message.Character);
+	}
+	Host.OnPromptStatus(Message);
+}
+
+void FSession::Take(const FFrames& Message, double Now)
+{
+	if (FCharacterStream* Stream = FindCharacter(Message.Character))
+	{
+		Stream->Receive(Message, Order, Now);
+	}
+}
+
+void FSession::Take(const FClip& Message, double)
+{
+	Host.OnClip(Message);
+}
+
+void FSession::Take(const FErrorMessage& Message, double)
+{
+	LastError = Message.Code + ": " + Message.Message;
+	Host.OnErrorMessage(Message);
+}
+
+void FSession::Take(const FStats& Message, double)
+{
+	Host.OnStats(Message);
+}
+
+void FSession::Tick(double Now)
+{
+	for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+	{
+		Stream->Advance(Now);
+	}
+	switch (State)
+	{
+		case EConnection::Connected:
+			if (Now >= NextReport)
+			{
+				NextReport = Now + 1.0 / Config.ReportRate;
+				for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+				{
+					Report(*Stream);
+				}
+			}
+			break;
+		case EConnection::Opening:
+		case EConnection::Greeting:
+			if (Now >= Deadline)
+			{
+				Lose("no answer from " + Config.Url + "; is the server running? Start it with `motionbridge serve`",
+					Now);
+			}
+			break;
+		case EConnection::WaitingToReconnect:
+			if (Now >= Deadline)
+			{
+				Open(Now);
+			}
+			break;
+		case EConnection::Closed:
+			break;
+	}
+}
+
+void FSession::Report(FCharacterStream& Stream)
+{
+	if (!Stream.HasStarted())
+	{
+		return;
+	}
+	FPlayhead Playhead;
+	Playhead.Character = Stream.GetName();
+	Playhead.Frame = static_cast<int64_t>(Stream.GetPlayhead());
+	Playhead.Buffered = Stream.GetBuffer().CountAfter(Playhead.Frame);
+	Encode(Playhead, Outgoing);
+	Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
+}
+
+bool FSession::Send(const FClientMessage& Message, FProtocolError& Error)
+{
+	// What the server would refuse is refused here, by the same rules.
+	FClientMessage Checked;
+	Encode(Message, Outgoing);
+	const size_t MaxBytes =
+		bWelcomed ? static_cast<size_t>(Welcome.ServerLimits.MessageBytes) : Limits::MaxMessageBytes;
+	if (!DecodeClient(FBytes(Outgoing.data(), Outgoing.size()), Checked, Error, MaxBytes))
+	{
+		return false;
+	}
+	if (State == EConnection::Connected)
+	{
+		Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
+	}
+	else if (State == EConnection::Closed || Waiting.size() >= Config.MaxWaiting)
+	{
+		Error.Code = EErrorCode::InvalidField;
+		Error.Message = State == EConnection::Closed
+			? "not connected: call Connect first"
+			: std::to_string(Waiting.size()) + " messages wait for the connection already; try again when it is back";
+		return false;
+	}
+	else
+	{
+		Waiting.push_back(Outgoing);
+	}
+	Mirror(Message);
+	return true;
+}
+
+void FSession::Mirror(const FClientMessage& Message)
+{
+	const FControl* Control = std::get_if<FControl>(&Message);
+	if (!Control)
+	{
+		return;
+	}
+	FCharacterStream* Stream = FindCharacter(Control->Character);
+	if (!Stream)
+	{
+		return;
+	}
+	if (Control->Action == EAction::Remove)
+	{
+		RemoveCharacter(Control->Character);
+	}
+	else if (Control->Action == EAction::Pause || Control->Action == EAction::Resume)
+	{
+		Stream->SetPaused(Control->Action == EAction::Pause);
+	}
+}
+
+std::string FSession::NextId()
+{
+	return "unreal-" + std::to_string(NextNumber++);
+}
+
+FCharacterStream* FSession::FindCharacter(std::string_view Name)
+{
+	for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+	{
+		if (Stream->GetName() == Name)
+		{
+			return Stream.get();
+		}
+	}
+	return nullptr;
+}
+
+FCharacterStream* FSession::AddCharacter(std::string_view Name)
+{
+	FCharacterStream* Known = FindCharacter(Name);
+	if (Known || Characters.size() >= Limits::MaxCharacters)
+	{
+		return Known;
+	}
+	Characters.push_back(std::make_unique<FCharacterStream>(std::string(Name), Config.BufferFrames));
+	FCharacterStream* Added = Characters.back().get();
+	Added->Reset(Welcome.FrameRate, Welcome.Lead);
+	Host.OnCharacterAdded(*Added);
+	return Added;
+}
+
+void FSession::RemoveCharacter(std::string_view Name)
+{
+	const auto Found = std::find_if(Characters.begin(), Characters.end(),
+		[Name](const std::unique_ptr<FCharacterStream>& Stream) { return Stream->GetName() == Name; });
+	if (Found != Characters.end())
+	{
+		const std::unique_ptr<FCharacterStream> Removed = std::move(*Found);
+		Characters.erase(Found);
+		Host.OnCharacterRemoved(*Removed);
+	}
+}
+
+void FSession::RemoveAllBut(const std::vector<std::string>& Kept)
+{
+	std::vector<std::string> Gone;
+	for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+	{
+		if (std::find(Kept.begin(), Kept.end(), Stream->GetName()) == Kept.end())
+		{
+			Gone.push_back(Stream->GetName());
+		}
+	}
+	for (const std::string& Name : Gone)
+	{
+		RemoveCharacter(Name);
+	}
+}
+
+double FSession::Jitter()
+{
+	// xorshift64: jitter needs no better.
+	Random ^= Random << 13;
+	Random ^= Random >> 7;
+	Random ^= Random << 17;
+	return double(Random >> 11) / 9007199254740992.0;
+}
+
+} // namespace MotionBridge
