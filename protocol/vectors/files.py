@@ -12,6 +12,7 @@ from protocol.coordinates import TARGETS
 from protocol.messages import Clip, Edit, Frames
 from protocol.vectors.cases import UNIT_QUATERNIONS, ValidCase, alternative_cases, valid_cases
 from protocol.vectors.malformed import MalformedCase, malformed_cases
+from protocol.vectors.retarget_cases import retarget_cases
 
 VECTORS_PATH = Path(__file__).parent
 
@@ -24,6 +25,7 @@ def vector_files() -> dict[str, bytes]:
             files |= _case_files(f"{folder}/{case.name}", case.data, valid_meaning(case))
     for bad in malformed_cases():
         files |= _case_files(f"malformed/{bad.name}", bad.data, malformed_meaning(bad))
+    files |= {f"retarget/{name}.json": _json(case) for name, case in retarget_cases().items()}
     return files
 
 

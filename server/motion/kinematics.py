@@ -1,4 +1,4 @@
-"""Forward kinematics and what follows from it, vectorised over leading axes."""
+"""What follows from forward kinematics, vectorised over leading axes."""
 
 from __future__ import annotations
 
@@ -7,40 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from protocol.kinematics import forward, to_local
 from protocol.skeleton import Skeleton
-from server.motion import rotation as rot
 from server.motion.rotation import Array
 
-
-def forward(local: Array, root: Array, parents: Sequence[int], offsets: Array) -> tuple[Array, Array]:
-    """Local rotations (…, J, 4) and root positions (…, 3) to global rotations (…, J, 4) and positions (…, J, 3).
-
-    ``offsets`` (J, 3) or (…, J, 3) are in metres in the parent's frame; the root's own offset is not used.
-    """
-    rotations: list[Array] = []
-    positions: list[Array] = []
-    for joint, parent in enumerate(parents):
-        if parent < 0:
-            rotations.append(local[..., joint, :])
-            positions.append(root)
-        else:
-            rotations.append(rot.mul(rotations[parent], local[..., joint, :]))
-            positions.append(positions[parent] + rot.mul_vec(rotations[parent], offsets[..., joint, :]))
-    return np.stack(rotations, axis=-2), np.stack(positions, axis=-2)
+__all__ = ["bone_lengths", "forward", "leg_length", "positions", "to_local", "with_offsets"]
 
 
 def positions(local: Array, root: Array, skeleton: Skeleton) -> Array:
     """Joint positions (…, J, 3) of a skeleton's pose, metres."""
     return forward(local, root, skeleton.parents, skeleton.offsets)[1]
-
-
-def to_local(global_rotations: Array, parents: Sequence[int]) -> Array:
-    """Global rotations (…, J, 4) to local ones."""
-    parent_index = [max(p, 0) for p in parents]
-    local = rot.inv_mul(global_rotations[..., parent_index, :], global_rotations)
-    root = [joint for joint, parent in enumerate(parents) if parent < 0]
-    local[..., root, :] = global_rotations[..., root, :]
-    return local
 
 
 def bone_lengths(joints: Array, parents: Sequence[int]) -> Array:
