@@ -35,6 +35,12 @@ namespace MotionBridge
 
         public bool IsPaused { get; internal set; }
 
+        /// <summary>Whether frames should be coming and there are none to show.</summary>
+        public bool IsStarving
+        {
+            get { return Exists && !IsPaused && Clock.IsWaiting; }
+        }
+
         /// <summary>Frames received since the timeline began.</summary>
         public long FramesReceived { get; private set; }
 

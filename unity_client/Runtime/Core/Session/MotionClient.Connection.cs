@@ -56,7 +56,7 @@ namespace MotionBridge
             else if (State == ConnectionState.Connected)
             {
                 var silent = clock - lastHeard > options.SilenceTimeout;
-                if (silent && streams.Exists(stream => stream.Exists && !stream.IsPaused))
+                if (silent && streams.Exists(stream => stream.IsStarving))
                 {
                     Lost(CloseCodes.Abnormal, "nothing heard from the server for " + options.SilenceTimeout + " s");
                 }

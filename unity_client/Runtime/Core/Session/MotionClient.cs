@@ -102,8 +102,16 @@ namespace MotionBridge
         }
 
         /// <summary>Receives, announces, moves every character's playhead on, and sends what is due.</summary>
-        /// <param name="elapsed">Seconds since the last call, unscaled.</param>
+        /// <param name="elapsed">Seconds since the last call.</param>
         public void Update(double elapsed)
+        {
+            Update(elapsed, elapsed);
+        }
+
+        /// <summary>As <see cref="Update(double)"/>, for a game whose time runs slower or faster, or stands still.</summary>
+        /// <param name="elapsed">Real seconds since the last call.</param>
+        /// <param name="played">Seconds of the game's time since the last call.</param>
+        public void Update(double elapsed, double played)
         {
             clock += elapsed;
             if (State == ConnectionState.WaitingToRetry && clock >= deadline)
@@ -117,7 +125,7 @@ namespace MotionBridge
             }
             for (var i = 0; i < streams.Count; i++)
             {
-                streams[i].Advance(elapsed);
+                streams[i].Advance(played);
             }
             if (State == ConnectionState.Connected)
             {
