@@ -89,15 +89,15 @@ namespace MotionBridge.Tests
 
         public MotionClient Client()
         {
-            return new MotionClient(
-                Options,
-                url =>
-                {
-                    Transports.Add(new FakeTransport(url));
-                    accepted = 0;
-                    return Transport;
-                },
-                new Random(4));
+            return new MotionClient(Options, Open, new Random(4));
+        }
+
+        /// <summary>A new connection to this server.</summary>
+        public ITransport Open(string url)
+        {
+            Transports.Add(new FakeTransport(url));
+            accepted = 0;
+            return Transport;
         }
 
         public void Connect(MotionClient client, string resume = null, bool resumed = false, params string[] characters)

@@ -33,6 +33,12 @@ namespace MotionBridge
         /// <summary>Radians it has turned in the last step, positive toward its left.</summary>
         public double Turn { get; private set; }
 
+        /// <summary>Heading of the stream in its own axes, radians about +Y: what <c>steer</c> speaks of.</summary>
+        public double Heading
+        {
+            get { return root.StreamHeading; }
+        }
+
         /// <summary>Takes the pose of this moment; false, and nothing changed, when there is none.</summary>
         /// <param name="elapsed">Seconds since the last step.</param>
         /// <param name="smoothing">Half-life in seconds of differences to the stream; 0 follows it exactly.</param>

@@ -18,6 +18,12 @@ namespace MotionBridge
         /// <summary>Radians turned about +Y since the pose before, positive toward the left.</summary>
         public double Turn { get; private set; }
 
+        /// <summary>Heading of the pose taken last, in the stream's own axes.</summary>
+        public double StreamHeading
+        {
+            get { return lastHeading; }
+        }
+
         /// <summary>The next pose follows nothing: it gives no motion.</summary>
         public void Restart()
         {
