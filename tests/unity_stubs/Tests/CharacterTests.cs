@@ -231,6 +231,9 @@ namespace MotionBridge.Tests
             stage.Frame(0.2f);
             CollectionAssert.IsEmpty(Debug.Errors);
             Assert.Less(LargestError(stage, test, frame), 0.1);
+            var hips = stage[test.Rig.Chain("pelvis")[0]].position;
+            var height = Golden.Vector(Golden.Items(test.Expected["pelvis"])[frame]).Y;
+            Assert.AreEqual(0.0, (new Vec3(0.0, height, 0.0) - hips.ToVec3()).Length, 1e-4);
         }
 
         /// <summary>Degrees between where bones point in the world and where they must, the stream's heading taken out.</summary>

@@ -129,6 +129,7 @@ namespace MotionBridge
                 {
                     var code = socket.CloseStatus.HasValue ? (int)socket.CloseStatus.Value : CloseCodes.Abnormal;
                     Finish(code, socket.CloseStatusDescription ?? "");
+                    await AnswerClose().ConfigureAwait(false);
                     return;
                 }
                 if (!inbound.Commit(result.Count, result.EndOfMessage))
@@ -136,6 +137,15 @@ namespace MotionBridge
                     Finish(CloseCodes.MessageTooBig, "the server sent a message over " + Limits.MaxMessageBytes + " bytes");
                     return;
                 }
+            }
+        }
+
+        /// <summary>Without the answer the server waits for its time-out.</summary>
+        private async Task AnswerClose()
+        {
+            if (socket.State == WebSocketState.CloseReceived)
+            {
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", stop.Token).ConfigureAwait(false);
             }
         }
 
