@@ -43,12 +43,14 @@ def test_samples_compile(built, tmp_path):
     mono.compile_library(tmp_path / "Samples.dll", samples, references, SERIALIZED)
 
 
-def test_webgl_variant_compiles(built, tmp_path):
+def test_webgl_and_newer_variants_compile(built, tmp_path):
     core = mono.compile_library(
         tmp_path / "MotionBridge.Core.dll", mono.sources_below(mono.PACKAGE / "Runtime" / "Core"), [], "-d:UNITY_WEBGL"
     )
     components = mono.sources_below(mono.PACKAGE / "Runtime" / "Unity")
-    mono.compile_library(tmp_path / "WebGL.dll", components, [built["engine"], core], SERIALIZED, "-d:UNITY_WEBGL")
+    mono.compile_library(
+        tmp_path / "WebGL.dll", components, [built["engine"], core], SERIALIZED, "-d:UNITY_WEBGL;UNITY_2023_1_OR_NEWER"
+    )
 
 
 def test_components_drive_a_fake_animator(built):

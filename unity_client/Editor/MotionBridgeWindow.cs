@@ -35,7 +35,7 @@ namespace MotionBridge.EditorTools
         private void DrawCharacters()
         {
             EditorGUILayout.LabelField("Characters", EditorStyles.boldLabel);
-            foreach (var character in FindObjectsOfType<MotionCharacter>())
+            foreach (var character in SceneObjects.All<MotionCharacter>())
             {
                 if (EditorGUILayout.ToggleLeft(character.CharacterName, character == chosen))
                 {

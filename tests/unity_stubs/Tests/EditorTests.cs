@@ -21,13 +21,15 @@ namespace MotionBridge.Tests
         [Test]
         public void TheMenuMakesACharacterAndOneConnection()
         {
-            var two = new[] { new GameObject("a"), new GameObject("b") };
+            var two = new[] { new GameObject("hero(Clone)"), new GameObject("hero(Clone)") };
             Selection.gameObjects = two;
             Assert.IsTrue(MenuItems.CanMakeCharacter());
             MenuItems.MakeCharacter();
             MenuItems.MakeCharacter();
             Assert.AreEqual(1, UnityEngine.Object.FindObjectsOfType<MotionBridgeConnection>().Length);
             Assert.AreEqual(2, UnityEngine.Object.FindObjectsOfType<MotionCharacter>().Length);
+            Assert.AreNotEqual(
+                two[0].GetComponent<MotionCharacter>().CharacterName, two[1].GetComponent<MotionCharacter>().CharacterName);
             Assert.IsTrue(two.All(item => item.GetComponent<MotionCharacter>().Connection == MotionBridgeConnection.Find()));
         }
 

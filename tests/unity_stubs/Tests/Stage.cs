@@ -64,6 +64,7 @@ namespace MotionBridge.Tests
             MotionBridgeConnection.OpenTransport = Server.Open;
             Connection = new GameObject("net").AddComponent<MotionBridgeConnection>();
             Character = Object.AddComponent<MotionCharacter>();
+            Set(Character, "characterName", "hero");
         }
 
         public Transform this[int bone]

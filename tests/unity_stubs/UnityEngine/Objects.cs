@@ -27,11 +27,34 @@ namespace UnityEngine
             return All.FindAll(item => item is T).ConvertAll(item => (T)item).ToArray();
         }
 
+        public static T FindFirstObjectByType<T>()
+            where T : Object
+        {
+            return FindObjectOfType<T>();
+        }
+
+        public static T[] FindObjectsByType<T>(FindObjectsSortMode sortMode)
+            where T : Object
+        {
+            return FindObjectsOfType<T>();
+        }
+
+        public int GetInstanceID()
+        {
+            return All.IndexOf(this);
+        }
+
         /// <summary>For tests: an empty scene.</summary>
         public static void ForgetAll()
         {
             All.Clear();
         }
+    }
+
+    public enum FindObjectsSortMode
+    {
+        None = 0,
+        InstanceID = 1,
     }
 
     public class Component : Object

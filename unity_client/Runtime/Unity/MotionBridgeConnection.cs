@@ -123,7 +123,7 @@ namespace MotionBridge.Unity
         /// <summary>The connection to use when none is assigned: the first one in the scene.</summary>
         public static MotionBridgeConnection Find()
         {
-            return FindObjectOfType<MotionBridgeConnection>();
+            return SceneObjects.First<MotionBridgeConnection>();
         }
 
         /// <summary>The client, made and connecting when it was not yet.</summary>

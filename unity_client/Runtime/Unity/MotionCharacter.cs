@@ -41,7 +41,7 @@ namespace MotionBridge.Unity
         [SerializeField]
         private MotionBridgeConnection connection;
 
-        [Tooltip("Name on the server, different for each character; empty: the object's name.")]
+        [Tooltip("Name on the server, different for each character; empty: the object's name and a number of its own.")]
         [SerializeField]
         private string characterName = "";
 
@@ -107,7 +107,7 @@ namespace MotionBridge.Unity
         /// <summary>Name on the server.</summary>
         public string CharacterName
         {
-            get { return characterName.Length > 0 ? characterName : name; }
+            get { return characterName.Length > 0 ? characterName : UniqueName(); }
         }
 
         public MotionBridgeConnection Connection
@@ -243,6 +243,13 @@ namespace MotionBridge.Unity
             Problem = "";
         }
 
+        /// <summary>Copies of one prefab share their name, and must not share their character.</summary>
+        private string UniqueName()
+        {
+            var number = " " + GetInstanceID();
+            return name.Substring(0, Math.Min(name.Length, Limits.MaxNameCharacters / 2)) + number;
+        }
+
         private float EffectiveScale
         {
             get { return automaticScale && writer != null ? writer.Scale : travelScale; }
@@ -257,6 +264,7 @@ namespace MotionBridge.Unity
         private void OnEnable()
         {
             Rebuild();
+            started = false;
             if (connection == null)
             {
                 connection = MotionBridgeConnection.Find();

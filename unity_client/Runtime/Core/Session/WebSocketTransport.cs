@@ -127,8 +127,6 @@ namespace MotionBridge
                 var result = await socket.ReceiveAsync(inbound.Room(), stop.Token).ConfigureAwait(false);
                 if (result.MessageType == WebSocketMessageType.Close)
                 {
-                    var code = socket.CloseStatus.HasValue ? (int)socket.CloseStatus.Value : CloseCodes.Abnormal;
-                    Finish(code, socket.CloseStatusDescription ?? "");
                     await AnswerClose().ConfigureAwait(false);
                     return;
                 }
@@ -140,12 +138,22 @@ namespace MotionBridge
             }
         }
 
-        /// <summary>Without the answer the server waits for its time-out.</summary>
+        /// <summary>Answers first: once it is known to have closed, a transport is disposed of, and the server would wait.</summary>
         private async Task AnswerClose()
         {
-            if (socket.State == WebSocketState.CloseReceived)
+            var code = socket.CloseStatus ?? WebSocketCloseStatus.NormalClosure;
+            var reason = socket.CloseStatusDescription ?? "";
+            try
             {
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", stop.Token).ConfigureAwait(false);
+                stop.CancelAfter(CloseMilliseconds);
+                if (socket.State == WebSocketState.CloseReceived)
+                {
+                    await socket.CloseOutputAsync(code, "", stop.Token).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                Finish((int)code, reason);
             }
         }
 
