@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("MotionBridge.Core.Tests")]
+[assembly: InternalsVisibleTo("MotionBridge.Unity.Tests")]

@@ -1,0 +1,55 @@
+using System;
+
+namespace MotionBridge
+{
+    /// <summary>Values of <c>error.code</c> that a reader of messages gives (SPEC.md, "Errors").</summary>
+    public static class ErrorCodes
+    {
+        public const string Malformed = "malformed";
+        public const string UnknownType = "unknown_type";
+        public const string InvalidField = "invalid_field";
+        public const string TooBig = "too_big";
+        public const string Unauthorized = "unauthorized";
+        public const string VersionMismatch = "version_mismatch";
+        public const string ServerFull = "server_full";
+        public const string ResumedElsewhere = "resumed_elsewhere";
+    }
+
+    /// <summary>WebSocket close codes (SPEC.md, "Close codes").</summary>
+    public static class CloseCodes
+    {
+        public const int Normal = 1000;
+        public const int GoingAway = 1001;
+        public const int Abnormal = 1006;
+        public const int MessageTooBig = 1009;
+        public const int Unauthorized = 4001;
+        public const int VersionMismatch = 4002;
+        public const int HelloRequired = 4003;
+        public const int TooManyErrors = 4008;
+        public const int TooBig = 4009;
+        public const int ResumedElsewhere = 4010;
+        public const int TooSlow = 4011;
+        public const int ServerFull = 4013;
+    }
+
+    /// <summary>A message that breaks the protocol.</summary>
+    public sealed class ProtocolException : Exception
+    {
+        public ProtocolException(string code, string message, string field = null, string requestId = null)
+            : base(message)
+        {
+            Code = code;
+            Field = field;
+            RequestId = requestId;
+        }
+
+        /// <summary>One of <see cref="ErrorCodes"/>.</summary>
+        public string Code { get; private set; }
+
+        /// <summary>Path of the field at fault, such as <c>prompts[1].text</c>; null when it is the whole message.</summary>
+        public string Field { get; private set; }
+
+        /// <summary>The <c>id</c> of the message at fault, when it could be read.</summary>
+        public string RequestId { get; private set; }
+    }
+}

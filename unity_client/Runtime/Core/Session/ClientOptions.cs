@@ -1,0 +1,40 @@
+namespace MotionBridge
+{
+    /// <summary>Where to connect and how; times in seconds.</summary>
+    public sealed class ClientOptions
+    {
+        public string Url = Limits.DefaultUrl;
+
+        /// <summary>Secret that the server was started with; null or empty for none.</summary>
+        public string Token;
+
+        public double FrameRate = Limits.DefaultFrameRate;
+
+        /// <summary>Halves the messages, at an error of at most 0.0035°.</summary>
+        public bool Int16;
+
+        public string ClientName = "motionbridge-unity";
+        public string ClientVersion = "0.1.0";
+
+        /// <summary>Whether to connect again when a connection is lost.</summary>
+        public bool Reconnect = true;
+
+        /// <summary>Whether prompts that were under way are sent again when the server could not resume the session.</summary>
+        public bool RepeatPrompts = true;
+
+        public double LeastRetry = 0.5;
+        public double MostRetry = 10.0;
+
+        /// <summary>Longest wait for the connection, and then for <c>welcome</c>.</summary>
+        public double OpenTimeout = 10.0;
+
+        /// <summary>Longest silence while a character should be streaming.</summary>
+        public double SilenceTimeout = 10.0;
+
+        /// <summary>Between two playhead reports of a character.</summary>
+        public double PlayheadInterval = 0.2;
+
+        /// <summary>Frames kept of each character.</summary>
+        public int BufferFrames = 512;
+    }
+}
