@@ -221,7 +221,7 @@ def print_stages(name: str, bundle: Bundle, text: TextEncoder, batch: int, secon
             cond = text.encode([SENTENCE] * batch)
         _, features = sentences(bundle, cond, watch, draws=True)
         with watch("solve"):
-            solver.retarget_clips(list(recover_smooth_positions(features, HUMANML3D)), default_skeleton())
+            solver.retarget_clips([recover_smooth_positions(f, HUMANML3D) for f in features], default_skeleton())
 
     repeated(run, watch, seconds)
     spent = np.array([watch.wall[stage] for stage in STAGES]) / batch  # (stages, rounds)
