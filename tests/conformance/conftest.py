@@ -1,5 +1,5 @@
 import sys
 from pathlib import Path
 
-# The helpers beside the tests are imported by name.
-sys.path.insert(0, str(Path(__file__).parent))
+# Tests are imported by path, so their shared helpers, here and one folder up, need theirs on sys.path.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
