@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from unreal_build import CORE, CORE_FLAGS, PLUGIN, SOURCES, STRICT, compile_all, need, run
+from unreal_build import CORE, CORE_FLAGS, PLUGIN, SOURCES, STRICT, compile_all, need, run, run_all
 from unreal_stubs import MODULES, write_includes
 
 RUNTIME = PLUGIN / "Source" / "MotionBridge"
@@ -32,7 +32,7 @@ def test_every_file_compiles_on_its_own(minor, flags):
     if minor < NEWEST_MINOR:  # the versions differ in one header, which only the tests of the plugin include
         sources = [path for path in sources if "MotionBridgeCompat.h" in path.read_text(encoding="utf-8")]
     assert sources
-    run(["g++", *flags, f"-DSTUB_ENGINE_MINOR={minor}", "-fsyntax-only", *sources])
+    run_all([["g++", *flags, f"-DSTUB_ENGINE_MINOR={minor}", "-fsyntax-only", source] for source in sources])
 
 
 def test_live_link_order_and_shutdown_while_receiving_under_thread_sanitizer(flags, tmp_path):

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+from tiny_bundle import write_tiny_bundle
 from unreal_build import CORE_FLAGS, ROOT, SOURCES, STRICT, compile_all, need, run
 
 from protocol.client import ClientConfig, FrameBlock, connect
@@ -23,9 +24,6 @@ PROMPTS = {"first": ("a person walks", 11), "second": ("a person waves", 12)}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The address of `motionbridge serve` with a tiny random model, in a process of its own."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from tiny_bundle import write_tiny_bundle
-
     folder = write_tiny_bundle(tmp_path_factory.mktemp("bundle"))
     command = [sys.executable, "-m", "server.cli", "serve", "--model", str(folder), "--device", "cpu", "--port", "0"]
     with spawn(command, cwd=ROOT) as process:

@@ -54,8 +54,13 @@ def run(command: Sequence[str | Path], timeout: float = COMPILE_TIMEOUT, **optio
     return result.stdout
 
 
-def compile_all(compiler: str, jobs: Sequence[tuple[Path, Sequence[str], Path]]) -> list[Path]:
-    """Compiles (source, flags, object) jobs two at a time and returns the objects."""
+def run_all(commands: Sequence[Sequence[str | Path]]) -> None:
+    """Runs commands two at a time; fails the test with the output of the first that fails."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda job: run([compiler, *job[1], "-c", job[0], "-o", job[2]]), jobs))
-    return [job[2] for job in jobs]
+        list(pool.map(run, commands))
+
+
+def compile_all(compiler: str, jobs: Sequence[tuple[Path, Sequence[str], Path]]) -> list[Path]:
+    """Compiles (source, flags, object) jobs and returns the objects."""
+    run_all([[compiler, *flags, "-c", source, "-o", target] for source, flags, target in jobs])
+    return [target for _, _, target in jobs]
