@@ -30,8 +30,8 @@ class Balance(NamedTuple):
     Of the data that the embedded checkpoint is made of, some actions have two takes and others hundreds.
     """
 
-    group: float = 0.2
-    family: float = 0.6
+    group: float = 0.1
+    family: float = 0.8
 
 
 @dataclass(frozen=True)
