@@ -231,6 +231,7 @@ class Engine:
             steps=draws[0].steps,
             guidance=guidance,
             temperature=self._sampling.temperature,
+            order_noise=self._sampling.order_noise,
             **common,
         )
         made = generate_residual(

@@ -45,7 +45,7 @@ class Sampling:
     """How tokens are drawn; the defaults are the paper's for HumanML3D (guidance 4 and 5, the best tenth of the codes).
 
     ``temperature`` is of the base layer, ``residual_temperature`` of the others (0 = the most likely code); of these
-    ``residual_layers`` are made, None = all that the model has.
+    ``residual_layers`` are made, None = all that the model has. ``order_noise``: see :func:`server.models.sampling.refill`.
     """
 
     steps: int = 10
@@ -55,11 +55,12 @@ class Sampling:
     residual_temperature: float = 1.0
     residual_layers: int | None = None
     top_k_threshold: float = 0.9
+    order_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"sampling.steps is {self.steps}; it must be at least 1")
-        for name in ("guidance", "residual_guidance", "temperature", "residual_temperature"):
+        for name in ("guidance", "residual_guidance", "temperature", "residual_temperature", "order_noise"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"sampling.{name} is {getattr(self, name)}; it must not be negative")
         if self.residual_layers is not None and self.residual_layers < 0:

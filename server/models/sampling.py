@@ -114,6 +114,7 @@ def generate_base(
     guidance: float | Tensor = 4.0,
     temperature: float | Tensor = 1.0,
     top_k_threshold: float = 0.9,
+    order_noise: float = 0.0,
     generators: Generators = None,
     pad_to: int | None = None,
     static_shapes: bool = False,
@@ -136,6 +137,7 @@ def generate_base(
         guidance=guidance,
         temperature=temperature,
         top_k_threshold=top_k_threshold,
+        order_noise=order_noise,
         generators=generators,
         static_shapes=static_shapes,
     )
@@ -152,6 +154,7 @@ def edit_base(
     guidance: float | Tensor = 4.0,
     temperature: float | Tensor = 1.0,
     top_k_threshold: float = 0.9,
+    order_noise: float = 0.0,
     generators: Generators = None,
     static_shapes: bool = False,
 ) -> Tensor:
@@ -173,6 +176,7 @@ def edit_base(
         guidance=guidance,
         temperature=temperature,
         top_k_threshold=top_k_threshold,
+        order_noise=order_noise,
         generators=generators,
         static_shapes=static_shapes,
     )
@@ -190,6 +194,7 @@ def refill(
     guidance: float | Tensor,
     temperature: float | Tensor,
     top_k_threshold: float,
+    order_noise: float,
     generators: Generators,
     static_shapes: bool,
 ) -> Tensor:
@@ -198,11 +203,16 @@ def refill(
     Round t masks the ``mask_counts`` lowest scores among the editable, fills all masked places, and scores them by the
     probability (guided, neither filtered nor tempered) of what was drawn. A place once kept stays. Logits are computed
     for as many places as the fullest sample masks in that round, or with ``static_shapes`` for all N.
+
+    A model is surest of what stands still, and what was kept makes its neighbours surer: strictly by confidence a small
+    model fills motion with rest. ``order_noise`` adds Gumbel noise of that scale, falling to 0 over the rounds, to the
+    logarithm of the probability (MaskGIT: Chang et al., CVPR 2022, appendix); 0 is the paper's order.
     """
     guidance, temperature = on_device(guidance, ids.device), on_device(temperature, ids.device)
     padding = padding_mask(lengths, ids.shape[1], ids.device)
     predict = guided(model, cond, padding if min(lengths) < ids.shape[1] else None, guidance)
     uniforms = drawn_uniforms(generators, temperature, steps, lengths, ids)
+    order = drawn_uniforms(generators, 1.0, steps, lengths, ids) if order_noise > 0 else None
     counts = mask_counts(editable.sum(1), steps)  # (steps, B)
     rows = [ids.shape[1]] * steps if static_shapes else counts.amax(1).tolist()
     scores = torch.where(editable, 0.0, FIXED_SCORE)  # (B, N)
@@ -215,6 +225,10 @@ def refill(
         drawn = draw(top_k_filter(logits, top_k_threshold), uniform, temperature)
         ids = put(ids, places, drawn, masked)
         confidence = logits.softmax(-1).gather(2, drawn.unsqueeze(-1)).squeeze(-1)
+        if order is not None:
+            heat = order_noise * (1.0 - (step + 1) / steps)
+            gumbel = -torch.log(-torch.log(order[step].gather(1, places).clamp(1e-9, 1.0 - 1e-7)))
+            confidence = confidence.clamp_min(1e-30).log() + heat * gumbel
         scores = put(torch.full_like(scores, FIXED_SCORE), places, confidence, masked)
     return torch.where(padding, -1, ids)
 
