@@ -19,7 +19,7 @@ Run = Callable[[], Tensor]
 
 def capture_cuda(run: Run) -> Run:
     """A function that replays what ``run`` launched, on the memory that ``run`` read and wrote."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):  # libraries choose their kernels in the first calls, which a capture forbids
         for _ in range(3):
