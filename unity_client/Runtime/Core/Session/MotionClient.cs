@@ -21,6 +21,7 @@ namespace MotionBridge
         private double clock;
         private double deadline;
         private double lastHeard;
+        private double fedAt;
         private int ids;
 
         /// <param name="open">Makes a transport that connects to a URL.</param>
