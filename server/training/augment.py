@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -20,7 +21,6 @@ from protocol.skeleton import default_skeleton
 from server.motion import kinematics, solver
 from server.motion.features import FeatureLayout, extract, headings, recover_positions, recover_root
 from server.motion.motion import Motion, concatenate
-from server.motion.rotation import Array
 from server.motion.transition import inertialize, place_after
 from server.training.dataset import Balance, MotionDataset
 
@@ -82,7 +82,7 @@ def _joined(dataset: MotionDataset, first: int, second: int, rng: np.random.Gene
     if len(after) < MIN_NEW_FRAMES + _STARTS:
         return None
     ends = rng.integers(CONTEXT_FRAMES, len(before), _ENDS)
-    starts = np.arange(_STARTS)
+    starts = np.arange(_STARTS, dtype=np.int64)
     end, start = _best_fit(before, after, ends, starts, dataset.layout)
     length = min(len(after) - start, MAX_FRAMES - CONTEXT_FRAMES)
     old = _motion(before[end - CONTEXT_FRAMES : end], dataset)
@@ -91,7 +91,9 @@ def _joined(dataset: MotionDataset, first: int, second: int, rng: np.random.Gene
     return ExtraClip(_features(joined, dataset), CONTEXT_FRAMES, dataset.clips[second].captions)
 
 
-def _best_fit(before: Tensor, after: Tensor, ends: Array, starts: Array, layout: FeatureLayout) -> tuple[int, int]:
+def _best_fit(
+    before: Tensor, after: Tensor, ends: NDArray[np.int64], starts: NDArray[np.int64], layout: FeatureLayout
+) -> tuple[int, int]:
     """The pair (end of ``before``, start of ``after``) whose poses and velocities, normalised, differ least."""
     fit = [layout.local_positions, layout.velocities]
     last, next_ = (

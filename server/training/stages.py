@@ -167,7 +167,7 @@ def token_clips(
 
     ``extras`` come after the split's clips, at one frame offset.
     """
-    captions = [clip.captions for clip in (*dataset.clips, *extras)]
+    captions = [clip.captions for clip in dataset.clips] + [clip.captions for clip in extras]
     texts = sorted({text for of_clip in captions for text in of_clip})
     row = {text: index for index, text in enumerate(texts)}
     digest = hashlib.sha256(repr([(clip.clip_id, clip.frames) for clip in dataset.clips]).encode())
