@@ -419,6 +419,25 @@ void TestSubsystemAndComponent()
 	CHECK(std::fabs(Actor.StubLocation.X - 57.0) < 5.0);
 	CHECK(std::fabs(Actor.StubLocation.Y) < 1e-6);
 	CHECK(Subsystem.Steer(TEXT("main"), 90.0f, 120.0f));
+	CHECK(Subsystem.SteerAlong(TEXT("main"), {FVector(350.0, -200.0, 88.0), FVector(600.0, 125.0, 0.0)}, 0.0f));
+	// An actor's X is the wire's z, its Y the wire's -x; a speed of 0 is none.
+	MotionBridge::FClientMessage Steered;
+	MotionBridge::FProtocolError Fault;
+	CHECK(MotionBridge::DecodeClient(MotionBridge::Tests::View(Socket.Sent.back()), Steered, Fault));
+	const MotionBridge::FSteer* Steer = std::get_if<MotionBridge::FSteer>(&Steered);
+	CHECK(Steer && Steer->Waypoints && Steer->Waypoints->size() == 2 && !Steer->Heading && !Steer->Speed);
+	if (Steer && Steer->Waypoints && Steer->Waypoints->size() == 2)
+	{
+		const double Wanted[2][2] = {{2.0, 3.5}, {-1.25, 6.0}};
+		for (size_t Index = 0; Index < 2; ++Index)
+		{
+			CHECK(std::fabs((*Steer->Waypoints)[Index][0] - Wanted[Index][0]) < 1e-9);
+			CHECK(std::fabs((*Steer->Waypoints)[Index][1] - Wanted[Index][1]) < 1e-9);
+		}
+	}
+	Log.clear();
+	CHECK(!Subsystem.SteerAlong(TEXT("main"), {}, 100.0f));
+	CHECK(Log == std::vector<std::string>{"invalid_field"});
 	CHECK(Subsystem.Pause(TEXT("main")));
 	CHECK(Subsystem
 			  .SetTimeline(TEXT("main"), {{TEXT("a person sits"), 2.0f, 7}, {TEXT("then stands"), 0.0f, -1}},

@@ -412,6 +412,42 @@ TEST_CASE("a lost connection is opened again, later each time, and the session r
 	CHECK(Test.Session.FindCharacter("hero")->GetBuffer().GetNewest() == 19);
 }
 
+TEST_CASE("hello says how many messages of the session have arrived, over all its connections")
+{
+	FConnected Test;
+	FWelcome Welcome = MakeWelcome();
+	Welcome.Resume = "tok";
+	const auto Drop = [&Test](double Now)
+	{
+		Test.Session.SocketClosed(1006, "", Now);
+		Test.Session.Tick(Now + 10.0);
+		Test.Session.SocketOpened(Now + 10.0);
+		return Test.Host.Last<FHello>();
+	};
+	CHECK(!Drop(0.0).Received);
+	FErrorMessage Error;
+	Error.Code = "internal";
+	Test.Message(FServerMessage(Error), 10.0);
+	Test.Message(FServerMessage(Welcome), 10.0);
+	CHECK(Drop(20.0).Received == 0);
+	Welcome.bResumed = true;
+	Test.Message(FServerMessage(Welcome), 30.0);
+	Test.Bytes(MakeStatus("hero", "p", EStatus::Accepted), 30.0);
+	Test.Bytes(MakeFrames("hero", 0, 20), 30.0);
+	// One that cannot be read, one of a type to come, and one more welcome, which alone does not count.
+	Test.Bytes(FromHex("c1"), 30.0);
+	Test.Bytes(FromHex("81a474797065a56c61746572"), 30.0);
+	Test.Message(FServerMessage(Welcome), 30.0);
+	CHECK(Drop(40.0).Received == 4);
+	Test.Message(FServerMessage(Welcome), 50.0);
+	Test.Bytes(MakeFrames("hero", 20, 1), 50.0);
+	CHECK(Drop(60.0).Received == 5);
+	Welcome.bResumed = false;
+	Test.Message(FServerMessage(Welcome), 70.0);
+	Test.Bytes(MakeFrames("hero", 0, 1), 70.0);
+	CHECK(Drop(80.0).Received == 1);
+}
+
 TEST_CASE("a session that cannot be resumed starts anew")
 {
 	FConnected Test;

@@ -176,6 +176,22 @@ bool FMotionBridgeClient::Steer(const FString& Character, float YawDegrees, floa
 	return Send(Message, Character);
 }
 
+bool FMotionBridgeClient::SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed)
+{
+	MotionBridge::FSteer Message;
+	Message.Character = MotionBridge::FromEngine(Character);
+	Message.Waypoints.emplace();
+	for (const FVector& Waypoint : Waypoints)
+	{
+		const MotionBridge::FVec3 Metres =
+			MotionBridge::FromModel(MotionBridge::EAxes::UnrealActor, MotionBridge::FromEngine(Waypoint));
+		Message.Waypoints->push_back({Metres.X, Metres.Z});
+	}
+	Message.Speed =
+		IfPositive(Speed / static_cast<float>(MotionBridge::UnitsPerMetre(MotionBridge::EAxes::UnrealActor)));
+	return Send(Message, Character);
+}
+
 bool FMotionBridgeClient::StopSteering(const FString& Character)
 {
 	MotionBridge::FSteer Message;

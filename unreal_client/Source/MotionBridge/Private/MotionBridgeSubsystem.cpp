@@ -101,6 +101,12 @@ bool UMotionBridgeSubsystem::Steer(const FString& Character, float YawDegrees, f
 	return Connected && Connected->Steer(Character, YawDegrees, Speed);
 }
 
+bool UMotionBridgeSubsystem::SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed)
+{
+	FMotionBridgeClient* Connected = NeedClient();
+	return Connected && Connected->SteerAlong(Character, Waypoints, Speed);
+}
+
 bool UMotionBridgeSubsystem::StopSteering(const FString& Character)
 {
 	FMotionBridgeClient* Connected = NeedClient();

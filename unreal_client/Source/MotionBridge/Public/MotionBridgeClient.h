@@ -51,6 +51,12 @@ public:
 	/** Bends a walk: yaw in degrees as an actor's, 0 as the character started; speed in cm/s. */
 	bool Steer(const FString& Character, float YawDegrees, float Speed);
 
+	/**
+	 * Bends a walk along 1 to 32 way-points, in order: cm, in the axes of the actor where the character started;
+	 * heights do not count. Speed in cm/s, 0 for its own. After the last one it walks straight on.
+	 */
+	bool SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed);
+
 	/** Lets go of steering. */
 	bool StopSteering(const FString& Character);
 

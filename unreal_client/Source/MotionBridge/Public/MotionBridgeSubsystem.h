@@ -55,6 +55,14 @@ public:
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	bool Steer(const FString& Character, float YawDegrees, float Speed);
 
+	/**
+	 * Bends the path of a walking character along 1 to 32 way-points, in order: cm, in the axes of the actor where the
+	 * character started (X forward, Y right); heights do not count. Speed in cm/s, 0 for its own. After the last one it
+	 * walks straight on. False, after On Error, when it is refused.
+	 */
+	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
+	bool SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed);
+
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	bool StopSteering(const FString& Character);
 

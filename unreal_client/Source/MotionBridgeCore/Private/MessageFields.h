@@ -80,6 +80,7 @@ constexpr FRealRule Guidance{0.0, Limits::MaxGuidance};
 constexpr FRealRule FrameRate{Limits::MinFrameRate, Limits::MaxFrameRate};
 constexpr FRealRule Heading{-3.141592653589793, 3.141592653589793};
 constexpr FRealRule Speed{0.0, Limits::MaxSpeed};
+constexpr FRealRule Metres{-Limits::MaxRootMetres, Limits::MaxRootMetres};
 constexpr FRealRule Lead{0.0};
 constexpr FWholeRule Version{1};
 constexpr FWholeRule Seed{0, Limits::MaxSeed};
@@ -128,6 +129,7 @@ void Describe(TVisitor& Visit, T& Message)
 	Visit.Default("frame_rate", Message.FrameRate, Rules::FrameRate);
 	Visit.Default("encoding", Message.Encoding, Rules::Encoding);
 	Visit.Optional("resume", Message.Resume, Rules::Token);
+	Visit.Optional("received", Message.Received, Rules::Natural);
 }
 
 template <class TVisitor, class T, TIfMessage<T, FPrompt> = 0>
@@ -171,6 +173,8 @@ void Describe(TVisitor& Visit, T& Message)
 	Visit.Optional("id", Message.Id, Rules::Name);
 	Visit.Optional("heading", Message.Heading, Rules::Heading);
 	Visit.Optional("speed", Message.Speed, Rules::Speed);
+	Visit.Optional(
+		"waypoints", Message.Waypoints, TListRule<TTupleRule<FRealRule>>{{Rules::Metres}, 1, Limits::MaxWaypoints});
 }
 
 template <class TVisitor, class T, TIfMessage<T, FControl> = 0>

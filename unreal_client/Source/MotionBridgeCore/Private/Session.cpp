@@ -94,6 +94,7 @@ void FSession::SocketOpened(double)
 	if (!ResumeToken.empty())
 	{
 		Hello.Resume = ResumeToken;
+		Hello.Received = Received;
 	}
 	Change(EConnection::Greeting, Config.Url);
 	if (State == EConnection::Greeting)
@@ -146,7 +147,13 @@ void FSession::MessageReceived(FBytes Message, double Now)
 	{
 		return;
 	}
-	if (!DecodeServer(Message, Incoming, IncomingError))
+	const bool bDecoded = DecodeServer(Message, Incoming, IncomingError);
+	// What cannot be read has arrived all the same. Before `welcome` nothing is of the session yet.
+	if (State == EConnection::Connected && !(bDecoded && std::holds_alternative<FWelcome>(Incoming)))
+	{
+		++Received;
+	}
+	if (!bDecoded)
 	{
 		// Types of later versions are to be ignored; anything else is a fault of the server's, and worth counting.
 		BadMessages += IncomingError.Code == EErrorCode::UnknownType ? 0 : 1;
@@ -170,6 +177,7 @@ void FSession::Take(FWelcome& Message, double)
 	const bool bContinues = Message.bResumed && bWelcomed;
 	Welcome = std::move(Message);
 	bWelcomed = true;
+	Received = bContinues ? Received : 0;
 	ResumeToken = Welcome.Resume.value_or(std::string());
 	Attempts = 0;
 	NextReport = 0.0;

@@ -38,6 +38,7 @@ constexpr double UnitTolerance = 1e-3;
 constexpr size_t MaxTimelinePrompts = 32;
 constexpr size_t MaxQueuedPrompts = 32;
 constexpr size_t MaxEditRanges = 16;
+constexpr size_t MaxWaypoints = 32;
 constexpr size_t MaxCharacters = 64;
 constexpr size_t MaxPendingRequests = 4;
 

@@ -63,6 +63,7 @@ struct FHello
 	double FrameRate = Limits::DefaultFrameRate;
 	EEncoding Encoding = EEncoding::Float32;
 	std::optional<std::string> Resume;
+	std::optional<int64_t> Received;
 };
 
 struct FPrompt
@@ -107,6 +108,8 @@ struct FSteer
 	std::optional<std::string> Id;
 	std::optional<double> Heading;
 	std::optional<double> Speed;
+	/** Pairs of x and z, metres. */
+	std::optional<std::vector<std::array<double, 2>>> Waypoints;
 };
 
 struct FControl

@@ -139,6 +139,8 @@ private:
 	FWelcome Welcome;
 	bool bWelcomed = false;
 	std::string ResumeToken;
+	/** Messages of this session that have come, over all its connections, as `hello.received` counts them. */
+	int64_t Received = 0;
 	FJointOrder Order{};
 	std::vector<std::unique_ptr<FCharacterStream>> Characters;
 	std::deque<std::vector<uint8_t>> Waiting;
