@@ -15,7 +15,7 @@ public static class Wire
         client.Connect();
         var watch = Stopwatch.StartNew();
         long newest = -1;
-        while (client.State != ConnectionState.Failed && watch.Elapsed.TotalSeconds < 60.0)
+        while (client.State != ConnectionState.Failed && watch.Elapsed.TotalSeconds < 600.0)
         {
             client.Update(0.01);
             var stream = client.Find("hero");

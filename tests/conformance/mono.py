@@ -52,7 +52,7 @@ def run_nunit(library: Path, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
     return done.stdout
@@ -63,6 +63,6 @@ def _compile(
 ) -> Path:
     command = ["mcs", "-warnaserror", "-warn:4", f"-target:{target}", f"-out:{output}", *options]
     command += [f"-r:{reference}" for reference in references]
-    done = subprocess.run([*command, *map(str, sources)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, *map(str, sources)], capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     return output

@@ -52,7 +52,7 @@ async def test_fragments_are_joined_and_a_message_that_is_too_big_ends_the_conne
     core = mono.compile_core(tmp_path)
     program = mono.compile_program(tmp_path / "Wire.exe", [Path(__file__).with_name("Wire.cs")], [core])
     script = ScriptedServer()
-    async with asyncio.timeout(180), serve(script, "127.0.0.1", 0, subprotocols=[limits.SUBPROTOCOL]) as server:
+    async with asyncio.timeout(1200), serve(script, "127.0.0.1", 0, subprotocols=[limits.SUBPROTOCOL]) as server:
         port = server.sockets[0].getsockname()[1]
         process = await asyncio.create_subprocess_exec(
             "mono", str(program), f"ws://127.0.0.1:{port}", stdout=asyncio.subprocess.PIPE

@@ -331,7 +331,13 @@ namespace MotionBridge.Tests
             client.Update(60.0);
             Assert.AreEqual(ConnectionState.Connected, client.State);
             client.Control("resume");
-            client.Update(0.1);
+            for (var second = 0; second < 9; second++)
+            {
+                client.Update(1.0);
+            }
+            Assert.AreEqual(ConnectionState.Connected, client.State);
+            client.Update(1.0);
+            client.Update(2.0);
             Assert.AreEqual(ConnectionState.WaitingToRetry, client.State);
         }
 

@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics;
 using System.Linq;
 using NUnit.Framework;
 
@@ -18,7 +17,6 @@ namespace MotionBridge.Tests
                 Samples.Message("frames", Samples.FramesFields(3, 2, 0.0, "main", "p1")),
                 Samples.Message("error", new Fields().With("code", "busy").With("message", "try again")),
             };
-            var watch = Stopwatch.StartNew();
             var refused = 0;
             for (var round = 0; round < 10000; round++)
             {
@@ -30,7 +28,6 @@ namespace MotionBridge.Tests
             }
             Assert.Greater(refused, 5000);
             Assert.Less(refused, 10000);
-            Assert.Less(watch.Elapsed.TotalMinutes, 5.0);
         }
 
         [Test]

@@ -18,11 +18,9 @@ namespace MotionBridge
             var reach = target - hip;
             var distance = Math.Min(Math.Max(reach.Length, Math.Abs(thigh - shin) + 1e-6), MostStretch * (thigh + shin));
             var direction = reach.Normalized;
-            var pole = Perpendicular(knee - hip, direction);
-            if (pole.Length < 1e-3 * thigh)
-            {
-                pole = Perpendicular(forward, direction);
-            }
+            var bend = Perpendicular(knee - hip, (ankle - hip).Normalized);
+            var pole = bend.Length < 1e-3 * thigh ? forward : Between(ankle - hip, reach) * bend;
+            pole = Perpendicular(pole, direction);
             // Law of cosines: how far along the reach the knee lies, and how far beside it.
             var along = (thigh * thigh - shin * shin + distance * distance) / (2.0 * distance);
             var beside = Math.Sqrt(Math.Max(0.0, thigh * thigh - along * along));

@@ -56,8 +56,9 @@ namespace MotionBridge
             }
             else if (State == ConnectionState.Connected)
             {
-                var silent = clock - lastHeard > options.SilenceTimeout;
-                if (silent && streams.Exists(stream => stream.IsStarving))
+                // A character that has just run dry, after a pause perhaps, gets the whole time-out.
+                fedAt = IsAnyStarving() ? fedAt : clock;
+                if (clock - Math.Max(lastHeard, fedAt) > options.SilenceTimeout)
                 {
                     Lost(CloseCodes.Abnormal, "nothing heard from the server for " + options.SilenceTimeout + " s");
                 }
@@ -66,6 +67,18 @@ namespace MotionBridge
             {
                 Lost(CloseCodes.Abnormal, "no answer within " + options.OpenTimeout + " s");
             }
+        }
+
+        private bool IsAnyStarving()
+        {
+            for (var i = 0; i < streams.Count; i++)
+            {
+                if (streams[i].IsStarving)
+                {
+                    return true;
+                }
+            }
+            return false;
         }
 
         private void Lost(int code, string reason)

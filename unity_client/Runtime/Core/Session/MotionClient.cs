@@ -21,6 +21,7 @@ namespace MotionBridge
         private double clock;
         private double deadline;
         private double lastHeard;
+        private double fedAt;
         private int ids;
         private long received;
 
