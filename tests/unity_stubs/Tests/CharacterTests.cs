@@ -157,6 +157,32 @@ namespace MotionBridge.Tests
         }
 
         [Test]
+        public void WayPointsOfTheWorldAreSentInTheStreamsAxes()
+        {
+            var stage = new Stage(APose());
+            Assert.IsFalse(stage.Character.WalkTo(new Vector3(0, 0, 1)));
+            stage.Object.transform.position = new Vector3(10, 0, 20);
+            var pose = Standing();
+            pose.Root = new Vec3(3.0, 0.95, -2.0);
+            pose.Rotations[0] = Quat.AxisAngle(new Vec3(0.0, 1.0, 0.0), 0.5 * Math.PI);
+            stage.Play(Still(pose));
+            Advance(stage, 0.3);
+            // A metre ahead and two to the right of the object, which looks along +z while the stream's character looks along its +x.
+            Assert.IsTrue(stage.Character.WalkTo(1.0f, new Vector3(10, 5, 20), new Vector3(12, 0, 21)));
+            var scale = (double)APose().Expected["scale"];
+            var steer = stage.Server.Got("steer").Single();
+            var points = steer.Get<object[]>("waypoints").Cast<object[]>().ToArray();
+            Assert.AreEqual(2, points.Length);
+            Assert.AreEqual(3.0, (double)points[0][0], 1e-4);
+            Assert.AreEqual(-2.0, (double)points[0][1], 1e-4);
+            Assert.AreEqual(3.0 + 1.0 / scale, (double)points[1][0], 1e-4);
+            Assert.AreEqual(-2.0 + 2.0 / scale, (double)points[1][1], 1e-4);
+            Assert.AreEqual(1.0 / scale, steer.Get<double>("speed"), 1e-3);
+            Assert.IsFalse(steer.ContainsKey("heading"));
+            Assert.Throws<ProtocolException>(() => stage.Character.WalkTo());
+        }
+
+        [Test]
         public void WhatIsMissingIsNamedWithWhatToDo()
         {
             UnityEngine.Object.ForgetAll();

@@ -202,19 +202,36 @@ namespace MotionBridge.Unity
         }
 
         /// <summary>Bends a walk toward a direction of the world at a speed in m/s.</summary>
-        /// <returns>False without a connection.</returns>
+        /// <returns>False without a connection, and until the character is shown.</returns>
         public bool SteerToward(Vector3 direction, float speed)
         {
             // The wire's heading is relative to the stream's own axes: turn by as much as the object still has to turn.
-            var stream = Stream;
-            if (stream == null || !motion.HasPose)
+            if (!motion.IsOn(Stream))
             {
                 return false;
             }
             var local = transform.InverseTransformDirection(direction);
             var left = Mathf.Atan2(-local.x, local.z);
             var heading = Math.IEEERemainder(motion.Heading + left, 2.0 * Math.PI);
-            return Client.Steer(heading, speed / Mathf.Max(1e-3f, EffectiveScale), CharacterName);
+            return Client.Steer(heading, speed / Travelled, CharacterName);
+        }
+
+        /// <summary>
+        /// Bends a walk through points of the world, in order, at the pace of its motion; after the last one it walks straight on. It
+        /// needs a prompt that travels, a weight of 1 and <see cref="TravelMode.RootMotion"/>.
+        /// </summary>
+        /// <param name="waypoints">1 to <see cref="Limits.MaxWaypoints"/> positions, each reached within about half a metre.</param>
+        /// <returns>False without a connection, and until the character is shown.</returns>
+        /// <exception cref="ProtocolException">There are too few or too many points, or one is too far away.</exception>
+        public bool WalkTo(params Vector3[] waypoints)
+        {
+            return WalkThrough(waypoints, null);
+        }
+
+        /// <summary>As <see cref="WalkTo(Vector3[])"/>, at a speed in m/s.</summary>
+        public bool WalkTo(float speed, params Vector3[] waypoints)
+        {
+            return WalkThrough(waypoints, speed / Travelled);
         }
 
         /// <summary>Lets go of the path: the character walks where its motion leads.</summary>
@@ -253,6 +270,25 @@ namespace MotionBridge.Unity
         private float EffectiveScale
         {
             get { return automaticScale && writer != null ? writer.Scale : travelScale; }
+        }
+
+        /// <summary>Metres that the object moves for each metre of the stream.</summary>
+        private float Travelled
+        {
+            get { return Mathf.Max(1e-3f, EffectiveScale); }
+        }
+
+        private bool WalkThrough(Vector3[] waypoints, double? speed)
+        {
+            return motion.IsOn(Stream)
+                && Client.Steer(null, speed, CharacterName, Array.ConvertAll<Vector3, Vec3>(waypoints, ToStream));
+        }
+
+        /// <summary>A point of the world in the stream's own axes, metres.</summary>
+        private Vec3 ToStream(Vector3 point)
+        {
+            var beside = transform.InverseTransformDirection(point - transform.position).ToVec3();
+            return motion.ToStream(1.0 / Travelled * Axes.Unity.Position(beside));
         }
 
         private void Reset()

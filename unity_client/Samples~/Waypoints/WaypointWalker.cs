@@ -1,11 +1,12 @@
+using System;
 using MotionBridge.Unity;
 using UnityEngine;
 
 namespace MotionBridge.Samples
 {
     /// <summary>
-    /// Walks from way-point to way-point by steering a walk. Needs a server whose <c>welcome.supports</c> has <c>steer</c>; without it
-    /// the character walks where its motion leads.
+    /// Walks round after round through way-points. Needs a server whose <c>welcome.supports</c> has <c>steer</c>; without it the
+    /// character walks where its motion leads.
     /// </summary>
     public sealed class WaypointWalker : MonoBehaviour
     {
@@ -22,16 +23,13 @@ namespace MotionBridge.Samples
         [SerializeField]
         private float speed = 1.2f;
 
-        [Tooltip("Metres from a way-point at which the next one is headed for.")]
+        [Tooltip("Metres from the last way-point at which the next round begins; the server's own measure is half a metre.")]
         [SerializeField]
-        private float near = 0.5f;
+        private float near = 0.75f;
 
-        [Tooltip("Seconds between two corrections.")]
-        [SerializeField]
-        private float interval = 0.2f;
-
-        private int target;
-        private float wait;
+        private int epoch;
+        private bool wasNear;
+        private bool isDue;
 
         private void Start()
         {
@@ -41,20 +39,22 @@ namespace MotionBridge.Samples
 
         private void Update()
         {
-            wait -= Time.deltaTime;
-            if (waypoints.Length == 0 || wait > 0.0f)
+            var stream = character.Stream;
+            if (stream == null || waypoints.Length == 0)
             {
                 return;
             }
-            wait = interval;
-            var way = waypoints[target].position - character.transform.position;
+            var way = waypoints[waypoints.Length - 1].position - character.transform.position;
             way.y = 0.0f;
-            if (way.magnitude < near)
+            var isNear = way.magnitude < near;
+            // A timeline that starts anew, after a lost session, knows of no way-points.
+            isDue |= stream.Epoch != epoch || (isNear && !wasNear);
+            epoch = stream.Epoch;
+            wasNear = isNear;
+            if (isDue)
             {
-                target = (target + 1) % waypoints.Length;
-                return;
+                isDue = !character.WalkTo(speed, Array.ConvertAll(waypoints, point => point.position));
             }
-            character.SteerToward(way, speed);
         }
     }
 }

@@ -47,6 +47,32 @@ namespace MotionBridge.Tests
         }
 
         [Test]
+        public void APointBesideTheCharacterIsFoundInTheStreamsAxes()
+        {
+            var root = new RootMotion();
+            root.Take(Standing(2.0, 5.0, 0.5 * Math.PI));
+            Assert.AreEqual(0.0, (new Vec3(2.0, 0.0, 5.0) - root.StreamPlace).Length, 1e-9);
+            var server = new FakeServer();
+            var client = server.Client();
+            server.Connect(client);
+            var motion = new CharacterMotion();
+            Assert.IsFalse(motion.IsOn(client.Find("main")));
+            Play(server, client, 4.0);
+            var stream = client.Find("main");
+            Assert.IsFalse(motion.IsOn(stream));
+            motion.Step(stream, 0.1, 0.0);
+            Assert.IsTrue(motion.IsOn(stream));
+            var here = motion.ToStream(new Vec3());
+            Assert.AreEqual(4.0, here.Z, 1e-9);
+            var ahead = motion.ToStream(new Vec3(0.0, 7.0, 3.0)) - here;
+            Assert.AreEqual(0.0, (3.0 * new Vec3(Math.Sin(motion.Heading), 0.0, Math.Cos(motion.Heading)) - ahead).Length, 1e-9);
+            client.Control("remove");
+            Assert.IsFalse(motion.IsOn(stream));
+            Play(server, client, 50.0);
+            Assert.IsFalse(motion.IsOn(stream));
+        }
+
+        [Test]
         public void SmoothingHalvesADifferenceInItsHalfLife()
         {
             var server = new FakeServer();

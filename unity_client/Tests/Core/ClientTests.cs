@@ -180,6 +180,42 @@ namespace MotionBridge.Tests
         }
 
         [Test]
+        public void ResumingSaysHowManyMessagesOfTheSessionArrived()
+        {
+            server.Connect(client, "token-1");
+            Assert.IsFalse(server.Got("hello").Single().ContainsKey("received"));
+            Play("main", 60);
+            server.Transport.Push(new byte[] { 0xc1 });
+            client.Update(0.1);
+            Assert.AreEqual(3, ReceivedAtResume());
+            server.Welcome(client, "token-1", true, "main");
+            server.Push("frames", Samples.FramesFields(60, 5));
+            client.Update(0.1);
+            Assert.AreEqual(4, ReceivedAtResume());
+            server.Push("error", new Fields().With("code", "server_full").With("message", "no room"));
+            client.Update(0.0);
+            Assert.AreEqual(4, ReceivedAtResume());
+            server.Welcome(client, "token-2");
+            Assert.AreEqual(0, ReceivedAtResume());
+        }
+
+        [Test]
+        public void WayPointsAreGroundPointsInOrder()
+        {
+            server.Connect(client);
+            Assert.IsTrue(client.Steer(0.5, null, "hero", new[] { new Vec3(2.0, 9.0, 3.5), new Vec3(-1.25, 0.0, 6.0) }));
+            var steer = server.Got("steer").Single();
+            var pairs = steer.Get<object[]>("waypoints").Cast<object[]>().ToArray();
+            Assert.AreEqual(2, pairs.Length);
+            CollectionAssert.AreEqual(new[] { 2.0, 3.5 }, pairs[0]);
+            CollectionAssert.AreEqual(new[] { -1.25, 6.0 }, pairs[1]);
+            Assert.IsFalse(steer.ContainsKey("speed"));
+            var error = Assert.Throws<ProtocolException>(
+                () => client.Steer(null, null, "hero", new Vec3[Limits.MaxWaypoints + 1]));
+            Assert.AreEqual("waypoints", error.Field);
+        }
+
+        [Test]
         public void WithoutResumeTheCharactersStartAnewAndTheirPromptsAreSentAgain()
         {
             server.Connect(client);
@@ -362,6 +398,16 @@ namespace MotionBridge.Tests
             server.Push("frames", Samples.FramesFields(0, frames, 0.0, character, handle.Id));
             client.Update(0.0);
             return handle;
+        }
+
+        /// <summary>Drops the connection, opens another, and returns the <c>hello.received</c> that it brings.</summary>
+        private long ReceivedAtResume()
+        {
+            server.Drop(client);
+            WaitForRetry();
+            server.Transport.State = TransportState.Open;
+            client.Update(0.0);
+            return server.Got("hello").Single().Get<long>("received");
         }
 
         private double WaitForRetry()

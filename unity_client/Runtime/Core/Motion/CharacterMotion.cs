@@ -39,6 +39,19 @@ namespace MotionBridge
             get { return root.StreamHeading; }
         }
 
+        /// <summary>Whether a pose of the timeline that the stream has now has been shown: only then can its path be spoken of.</summary>
+        public bool IsOn(CharacterStream stream)
+        {
+            return HasPose && stream != null && stream.Exists && stream.Epoch == epoch;
+        }
+
+        /// <summary>A point beside the character in the stream's own axes: what the way-points of <c>steer</c> speak of.</summary>
+        /// <param name="point">From where the pose stands, in the frame it faces: x left, z forward, metres of the stream.</param>
+        public Vec3 ToStream(Vec3 point)
+        {
+            return root.StreamPlace + RootMotion.AboutUp(root.StreamHeading) * new Vec3(point.X, 0.0, point.Z);
+        }
+
         /// <summary>Takes the pose of this moment; false, and nothing changed, when there is none.</summary>
         /// <param name="elapsed">Seconds since the last step.</param>
         /// <param name="smoothing">Half-life in seconds of differences to the stream; 0 follows it exactly.</param>

@@ -24,6 +24,12 @@ namespace MotionBridge
             get { return lastHeading; }
         }
 
+        /// <summary>Place of the pose taken last over the ground, in the stream's own axes, metres; its height is 0.</summary>
+        public Vec3 StreamPlace
+        {
+            get { return lastRoot; }
+        }
+
         /// <summary>The next pose follows nothing: it gives no motion.</summary>
         public void Restart()
         {
@@ -51,7 +57,7 @@ namespace MotionBridge
             return Math.Atan2(forward.X, forward.Z);
         }
 
-        private static Quat AboutUp(double angle)
+        internal static Quat AboutUp(double angle)
         {
             return Quat.AxisAngle(new Vec3(0.0, 1.0, 0.0), angle);
         }

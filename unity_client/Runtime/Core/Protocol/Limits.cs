@@ -38,6 +38,7 @@ namespace MotionBridge
         public const int MaxTimelinePrompts = 32;
         public const int MaxQueuedPrompts = 32;
         public const int MaxEditRanges = 16;
+        public const int MaxWaypoints = 32;
         public const int MaxCharacters = 64;
         public const int MaxPendingRequests = 4;
 
@@ -45,6 +46,7 @@ namespace MotionBridge
         public const int MaxDepth = 8;
         public const int MaxValues = 16384;
 
+        public const double ResumeSeconds = 30.0;
         public const double DefaultLeadSeconds = 0.25;
         public const int MessagesPerSecond = 100;
     }

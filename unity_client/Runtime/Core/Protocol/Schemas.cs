@@ -54,7 +54,8 @@ namespace MotionBridge
                     Text("token", 0, Limits.MaxTokenCharacters),
                     FrameRate("frame_rate").Or(Limits.DefaultFrameRate),
                     OneOf("encoding", Encodings).Or("float32"),
-                    Text("resume", 0, Limits.MaxTokenCharacters))
+                    Text("resume", 0, Limits.MaxTokenCharacters),
+                    Natural("received"))
             },
             {
                 "prompt",
@@ -80,7 +81,11 @@ namespace MotionBridge
             {
                 "steer",
                 new Schema(
-                    Character(), Name("id"), Number("heading", -Math.PI, Math.PI), Number("speed", 0.0, Limits.MaxSpeed))
+                    Character(),
+                    Name("id"),
+                    Number("heading", -Math.PI, Math.PI),
+                    Number("speed", 0.0, Limits.MaxSpeed),
+                    ArrayOf("waypoints", 1, Limits.MaxWaypoints, ArrayOf(null, 2, 2, Metres())))
             },
             { "control", new Schema(Character(), Name("id"), OneOf("action", Actions).Must()) },
             { "playhead", new Schema(Character(), Natural("frame").Must(), Natural("buffered").Or(0L)) },
@@ -253,6 +258,11 @@ namespace MotionBridge
         private static Field AnyNumber(string name)
         {
             return new Field { Name = name, Kind = FieldKind.Number };
+        }
+
+        private static Field Metres()
+        {
+            return Number(null, -Limits.MaxRootMetres, Limits.MaxRootMetres);
         }
 
         private static Field Seconds(string name)

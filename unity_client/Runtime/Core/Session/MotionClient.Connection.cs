@@ -29,11 +29,12 @@ namespace MotionBridge
 
         private void Greet()
         {
+            var resume = Welcome == null ? null : Welcome.Resume;
             var hello = new Fields().With("version", Limits.ProtocolVersion).With("client", options.ClientName)
                 .With("client_version", options.ClientVersion).With("frame_rate", options.FrameRate)
                 .With("encoding", options.Int16 ? "int16" : "float32")
                 .With("token", string.IsNullOrEmpty(options.Token) ? null : options.Token)
-                .With("resume", Welcome == null ? null : Welcome.Resume);
+                .With("resume", resume).With("received", resume == null ? null : (object)received);
             SetState(ConnectionState.Greeting);
             Write("hello", hello);
             deadline = clock + options.OpenTimeout;

@@ -11,6 +11,8 @@ namespace MotionBridge
             while (transport != null && transport.TryReceive(out message))
             {
                 lastHeard = clock;
+                // What comes before the welcome is not of the session; what cannot be read has arrived all the same.
+                received += State == ConnectionState.Connected ? 1 : 0;
                 try
                 {
                     FramesView frames;
@@ -86,6 +88,7 @@ namespace MotionBridge
             var again = Sessions > 0;
             Welcome = welcome;
             Sessions += welcome.Resumed ? 0 : 1;
+            received = welcome.Resumed ? received : 0;
             backoff.Reset();
             Problem = "";
             if (welcome.Resumed)

@@ -23,6 +23,7 @@ namespace MotionBridge
         private double lastHeard;
         private double fedAt;
         private int ids;
+        private long received;
 
         /// <param name="open">Makes a transport that connects to a URL.</param>
         /// <param name="random">For scattered retries and unique ids.</param>
@@ -178,11 +179,25 @@ namespace MotionBridge
             return handles;
         }
 
-        /// <summary>Bends a walk: heading in radians about +Y (0 is +Z, positive to the left), speed in m/s; null for both lets go.</summary>
+        /// <summary>
+        /// Bends a walk: through way-points, then along a heading, at a speed. Null for all three lets go; each call replaces the one
+        /// before as a whole.
+        /// </summary>
+        /// <param name="heading">Radians about +Y: 0 is +Z, positive to the left.</param>
+        /// <param name="speed">Metres per second.</param>
+        /// <param name="waypoints">
+        /// Points of the ground in the stream's own axes, metres, in order: 1 to <see cref="Limits.MaxWaypoints"/>; their heights do not
+        /// count.
+        /// </param>
         /// <returns>False without a connection.</returns>
-        public bool Steer(double? heading, double? speed, string character = Limits.DefaultCharacter)
+        /// <exception cref="ProtocolException">A value is outside its limits.</exception>
+        public bool Steer(
+            double? heading, double? speed, string character = Limits.DefaultCharacter, Vec3[] waypoints = null)
         {
-            return Send("steer", new Fields().With("character", character).With("heading", heading).With("speed", speed));
+            var pairs = waypoints == null
+                ? null : Array.ConvertAll<Vec3, object>(waypoints, point => new object[] { point.X, point.Z });
+            return Send("steer", new Fields().With("character", character).With("heading", heading).With("speed", speed)
+                .With("waypoints", pairs));
         }
 
         /// <summary>Pauses, resumes, stops or removes a character, or switches its root motion (SPEC.md, <c>control</c>).</summary>
