@@ -105,16 +105,17 @@ def sampled(cond: Tensor, lengths: list[int], seeds: list[int], **options: Any) 
     return generate_residual(residual_model(), base, cond, lengths, generators=g, **VARIED)
 
 
-def test_a_request_does_not_see_its_batch_or_its_padding() -> None:
+@pytest.mark.parametrize("order_noise", [0.0, 2.0])
+def test_a_request_does_not_see_its_batch_or_its_padding(order_noise: float) -> None:
     cond = conditions(3)
-    together = sampled(cond, [7, 12, 3], [1, 2, 3])
+    together = sampled(cond, [7, 12, 3], [1, 2, 3], order_noise=order_noise)
     assert len(together.unique()) > 6
     for b, (length, seed) in enumerate([(7, 1), (12, 2), (3, 3)]):
-        alone = sampled(cond[b : b + 1], [length], [seed])
+        alone = sampled(cond[b : b + 1], [length], [seed], order_noise=order_noise)
         assert torch.equal(together[b, :length], alone[0])
-        padded = sampled(cond[b : b + 1], [length], [seed], pad_to=20)
+        padded = sampled(cond[b : b + 1], [length], [seed], pad_to=20, order_noise=order_noise)
         assert torch.equal(together[b, :length], padded[0, :length])
-    reordered = sampled(cond.flip(0), [3, 12, 7], [3, 2, 1])
+    reordered = sampled(cond.flip(0), [3, 12, 7], [3, 2, 1], order_noise=order_noise)
     assert torch.equal(reordered.flip(0), together)
 
 
@@ -238,3 +239,38 @@ def test_the_same_batch_twice_is_the_same_bit_for_bit() -> None:
     ids = torch.randint(12, (2, 9), generator=torch.Generator().manual_seed(0))
     assert torch.equal(model(ids, cond), model(ids, cond))
     assert torch.equal(sampled(cond, [9, 4], [1, 2]), sampled(cond, [9, 4], [1, 2]))
+
+
+class SurestAtOneEnd(torch.nn.Module):
+    """A masked transformer in the ways that sampling knows one: always code 0, the surer the further to the left."""
+
+    mask_id, pad_id = 4, 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, ids: Tensor, cond: Tensor, padding: Tensor | None, places: Tensor | None = None) -> Tensor:
+        self.seen.append(ids)
+        sure = torch.linspace(9.0, 1.0, ids.shape[1]).expand(len(ids), -1)
+        logits = torch.zeros(*ids.shape, 4)
+        logits[..., 0] = sure
+        return logits if places is None else logits.gather(1, places.unsqueeze(-1).expand(-1, -1, 4))
+
+
+def kept_first(order_noise: float, seed: int) -> set[int]:
+    """Which of 40 places are filled for good by round 5 of 10."""
+    model = SurestAtOneEnd()
+    cond, options = torch.zeros(1, 2), {"generators": generators(seed), "guidance": 1.0, "order_noise": order_noise}
+    generate_base(model, cond, [40], steps=10, **options)  # type: ignore[arg-type]
+    return set((model.seen[5][0] != model.mask_id).nonzero().flatten().tolist())
+
+
+def test_places_are_kept_by_confidence_or_in_noisy_order() -> None:
+    strict = kept_first(0.0, 1)
+    assert strict == kept_first(0.0, 2) == set(range(len(strict)))
+    noisy = kept_first(50.0, 1)
+    assert noisy == kept_first(50.0, 1), "the noise is the request's own"
+    assert noisy != kept_first(50.0, 2)
+    assert len(noisy) == len(strict)
+    assert max(noisy) > 30
