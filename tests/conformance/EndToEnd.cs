@@ -8,7 +8,8 @@ using MotionBridge;
 
 /// <summary>
 /// The core client in a process of its own, against a real server. It writes "drop" to standard output where the test is to cut the
-/// connection, and each prompt's frames, as float 32, to a file NAME.bin of the folder.
+/// connection, and each prompt's frames, as float 32, to a file NAME.bin of the folder. Arguments: URL, folder, and whether the
+/// server resumes ("resumed") or sessions start anew ("anew").
 /// </summary>
 public static class EndToEnd
 {
@@ -29,19 +30,14 @@ public static class EndToEnd
         client = new MotionClient(options, url => new WebSocketTransport(url), new Random(1));
         client.StateChanged += state => Console.WriteLine("state " + state + " " + client.Problem);
         client.Connect();
-
-        var first = Send("a person walks", 11);
-        Save("first", first);
-
-        Console.WriteLine("drop");
-        Until(() => client.State == ConnectionState.WaitingToRetry);
-        Save("second", Send("a person waves", 12));
-
-        var third = Send("a person bows", 13);
-        Until(() => client.Find("main").PromptShown == third.Id && client.Find("main").Clock.Position > 12.0);
-        Console.WriteLine("drop");
-        Until(() => client.State == ConnectionState.WaitingToRetry);
-        Save("third", third);
+        if (arguments[2] == "resumed")
+        {
+            PlayOneTimeline();
+        }
+        else
+        {
+            PlayThreeTimelines();
+        }
 
         Gaps.Sort();
         Console.WriteLine("sessions " + client.Sessions);
@@ -52,9 +48,50 @@ public static class EndToEnd
         return 0;
     }
 
-    private static PromptHandle Send(string text, long seed)
+    /// <summary>Three prompts at once, the connection cut within the first and within the third.</summary>
+    private static void PlayOneTimeline()
     {
-        return client.SendPrompt(text, "main", new PromptOptions { Seconds = 2.0, Seed = seed, OnEnd = "hold" });
+        var first = Send("a person walks", 11);
+        var second = Send("a person waves", 12, true);
+        var third = Send("a person bows", 13, true);
+        DropWithin(first);
+        Save("first", first);
+        Save("second", second);
+        DropWithin(third);
+        Save("third", third);
+    }
+
+    /// <summary>Each prompt in a session of its own, because the connection is cut before the second and within the third.</summary>
+    private static void PlayThreeTimelines()
+    {
+        Save("first", Send("a person walks", 11));
+        Drop();
+        Save("second", Send("a person waves", 12));
+        var third = Send("a person bows", 13);
+        DropWithin(third);
+        Save("third", third);
+    }
+
+    private static PromptHandle Send(string text, long seed, bool queue = false)
+    {
+        return client.SendPrompt(
+            text, "main", new PromptOptions { Seconds = 2.0, Seed = seed, OnEnd = "hold", Queue = queue });
+    }
+
+    private static void DropWithin(PromptHandle handle)
+    {
+        Until(() =>
+        {
+            var stream = client.Find("main");
+            return stream != null && stream.PromptShown == handle.Id && stream.Clock.Position > handle.StartFrame + 12.0;
+        });
+        Drop();
+    }
+
+    private static void Drop()
+    {
+        Console.WriteLine("drop");
+        Until(() => client.State == ConnectionState.WaitingToRetry);
     }
 
     private static void Save(string name, PromptHandle handle)

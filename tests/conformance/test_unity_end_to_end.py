@@ -1,6 +1,7 @@
 """The Unity client's core in its own process against a real server, through a proxy that cuts the connection twice.
 
-What it receives must be, bit by bit, what the Python client receives for the same seeds.
+What it receives must be, bit by bit, what the Python client receives for the same seeds, whether the server resumes the
+session or begins another.
 """
 
 import asyncio
@@ -65,10 +66,10 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def running_server(folder: Path):
+async def running_server(folder: Path, resume_seconds: float):
     engine, stop = load_engine(write_tiny_bundle(folder), "cpu"), asyncio.Event()
     ready = asyncio.get_running_loop().create_future()
-    config = ServeConfig(port=0, close_timeout=0.5)
+    config = ServeConfig(port=0, close_timeout=0.5, resume_seconds=resume_seconds)
     task = asyncio.create_task(serve(config, engine, ready=ready.set_result, stop=stop, rng=random.Random(3)))
     try:
         yield await ready
@@ -77,29 +78,46 @@ async def running_server(folder: Path):
         await task
 
 
-async def python_frames(url: str, text: str, seed: int) -> np.ndarray:
-    """The prompt's frames (F, 91) as the Python client receives them: root, then rotations."""
+async def python_frames(url: str, names: list[str]) -> dict[str, np.ndarray]:
+    """Frames (F, 91) of prompts queued in one session, as the Python client receives them: root, then rotations."""
     async with connect(ClientConfig(url=url)) as client:
-        prompt = await client.prompt(text, seconds=2.0, seed=seed, on_end="hold")
-        first = None
+        ids = {}
+        for name in names:
+            text, seed = PROMPTS[name]
+            mode = "queue" if ids else "replace"
+            ids[await client.prompt(text, seconds=2.0, seed=seed, mode=mode, on_end="hold")] = name
+        firsts, frames = {}, {}
         async for event in client:
-            if isinstance(event, PromptStatus) and event.id == prompt:
-                first = event.frame if event.status == "started" else first
-                if event.status == "finished":
-                    poses = client.buffer().poses(first, event.frame - first)
-                    return np.concatenate([poses.root, poses.rotations.reshape(len(poses), -1)], axis=1)
-    raise AssertionError("the prompt did not finish")
+            if isinstance(event, PromptStatus) and event.status == "started":
+                firsts[event.id] = event.frame
+            elif isinstance(event, PromptStatus) and event.status == "finished":
+                poses = client.buffer().poses(firsts[event.id], event.frame - firsts[event.id])
+                frames[ids[event.id]] = np.concatenate([poses.root, poses.rotations.reshape(len(poses), -1)], axis=1)
+                if len(frames) == len(ids):
+                    return frames
+    raise AssertionError("the prompts did not finish")
 
 
-async def test_poses_are_those_of_the_python_client_over_two_lost_connections(tmp_path, record_property):
+@pytest.mark.parametrize(
+    ("story", "resume_seconds", "sessions"),
+    [
+        pytest.param("resumed", 600.0, [["first", "second", "third"]], id="resumed"),
+        pytest.param("anew", 0.0, [["first"], ["second"], ["third"]], id="anew"),
+    ],
+)
+async def test_poses_are_those_of_the_python_client_over_two_lost_connections(
+    story, resume_seconds, sessions, tmp_path, record_property
+):
     core = mono.compile_core(tmp_path)
     program = mono.compile_program(tmp_path / "EndToEnd.exe", [Path(__file__).with_name("EndToEnd.cs")], [core])
-    async with asyncio.timeout(BOUND), running_server(tmp_path / "bundle") as url:
+    async with asyncio.timeout(BOUND), running_server(tmp_path / "bundle", resume_seconds) as url:
         host, _, port = url.removeprefix("ws://").rstrip("/").partition(":")
         proxy = Proxy(host, int(port))
         address = f"ws://127.0.0.1:{await proxy.start()}"
         process = await asyncio.create_subprocess_exec(
-            "mono", str(program), address, str(tmp_path), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *("mono", str(program), address, str(tmp_path), story),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         said = {}
         async for line in process.stdout:
@@ -110,12 +128,14 @@ async def test_poses_are_those_of_the_python_client_over_two_lost_connections(tm
         errors = (await process.stderr.read()).decode()
         assert await process.wait() == 0, errors + str(said)
         await proxy.close()
-        expected = {name: await python_frames(url, *prompt) for name, prompt in PROMPTS.items()}
+        expected = {}
+        for names in sessions:
+            expected |= await python_frames(url, names)
     for name, frames in expected.items():
         received = np.fromfile(tmp_path / f"{name}.bin", dtype="<f4").reshape(-1, FRAME_FLOATS)
         assert len(frames) > 50
         np.testing.assert_array_equal(received, frames, err_msg=name)
     assert not np.array_equal(expected["first"], expected["second"])
-    assert (proxy.connections, said["sessions"], said["bad"]) == (3, "3", "0")
+    assert (proxy.connections, said["sessions"], said["bad"]) == (3, str(len(sessions)), "0")
     record_property("gaps_ms_p50_p99_max", said["gaps_ms"])
     print(f"gaps between messages with frames, ms, p50 p99 max: {said['gaps_ms']}")
