@@ -225,12 +225,19 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, metavar="DST", help="model folder to write")
     parser.add_argument("--name", default="custom", help="the model's name, shown to clients (default: custom)")
     parser.add_argument("--licence", default="unspecified", help="licence of the weights, stored in the config")
+    parser.add_argument(
+        "--weights",
+        choices=("best", "last"),
+        default="best",
+        help="of the masked transformer (default: best validation loss)",
+    )
     sampling = (
         ("guidance", float, "how closely the base layer follows the text (default: 4)"),
         ("residual-guidance", float, "the same of the residual layers (default: 5)"),
         ("temperature", float, "of the base layer, 0 = always the most likely code (default: 1)"),
         ("residual-temperature", float, "of the residual layers (default: 1)"),
         ("residual-layers", int, "residual layers to make (default: all)"),
+        ("order-noise", float, "how freely places are filled, 0 = strictly the surest first (default: 0)"),
     )
     for name, kind, text in sampling:
         parser.add_argument(f"--{name}", type=kind, default=None, help=f"sampling: {text}")

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -301,17 +301,29 @@ def text_encoder(folder: Path) -> Callable[[list[str]], Tensor]:
     return lambda texts: encode_all(tower, texts)
 
 
-def export_run(run: Path, data: Path, target: Path, name: str, licence: str, sampling: Mapping[str, Any]) -> None:
+def export_run(
+    run: Path,
+    data: Path,
+    target: Path,
+    name: str,
+    licence: str,
+    sampling: Mapping[str, Any],
+    which: Literal["best", "last"] = "best",
+) -> None:
     """Write the trained models of ``run`` as a bundle (fp16) with the text tower's files beside them.
 
-    ``sampling`` holds the fields of :class:`~server.models.checkpoint.Sampling` that are not the paper's.
+    ``sampling`` holds the fields of :class:`~server.models.checkpoint.Sampling` that are not the paper's. ``which``: weights of
+    the masked transformer by the best validation loss, or the last.
     """
     sizes = StageConfig().sizes
     dataset = MotionDataset(data, "val")
     rvq = load_rvq(run, dataset.layout.channels, sizes)
     text_folder = run / "text" / "export"
     cond_dim = text_encoder(text_folder)(["a person walks"]).shape[1]
-    masked, residual, length = (_trained(kind, run, sizes, cond_dim) for kind in ("masked", "residual", "length"))
+    masked, residual, length = (
+        _trained(kind, run, sizes, cond_dim, which if kind == "masked" else "best")
+        for kind in ("masked", "residual", "length")
+    )
     assert isinstance(masked, MaskedTransformer)
     assert isinstance(residual, ResidualTransformer)
     assert isinstance(length, LengthEstimator)
@@ -334,7 +346,7 @@ def export_run(run: Path, data: Path, target: Path, name: str, licence: str, sam
             shutil.copyfile(path, target / path.name)
 
 
-def _trained(kind: str, run: Path, sizes: ModelSizes, cond_dim: int) -> TokenModel:
+def _trained(kind: str, run: Path, sizes: ModelSizes, cond_dim: int, which: Literal["best", "last"]) -> TokenModel:
     model = token_model(kind, sizes, cond_dim)[0]
-    model.load_state_dict(load_weights(run / kind))
+    model.load_state_dict(load_weights(run / kind, which))
     return model.eval()

@@ -20,6 +20,7 @@ _FRONT = np.radians(52.0)  # from the viewer's direction to +Z, the facing a mot
 _TILT = np.radians(14.0)
 _GAP = 0.95  # m between the poses of a row
 _BONE_WIDTH = 0.055  # m
+_DEPTH = 0.35  # m, the most that a path goes up or down the picture
 
 
 def contact_sheet(
@@ -48,6 +49,10 @@ def _draw_row(axes: Axes, motion: Array, title: str, fps: float, poses: int) -> 
     ground = _project((motion[:, 0] - motion[0, 0]) * np.array([1.0, 0.0, 1.0]))  # (T, 3)
     placed = _spread(ground, (poses - 1) * _GAP)  # (T,)
     seen[..., 0] += (placed - ground[:, 0])[:, None]
+    # Travel toward or away from the viewer stays within the row.
+    flatten = min(1.0, _DEPTH / max(float(np.abs(ground[:, 1]).max()), 1e-6)) - 1.0
+    seen[..., 1] += (flatten * ground[:, 1])[:, None]
+    ground[:, 1] *= 1.0 + flatten
     axes.plot(placed, ground[:, 1], color=GROUND, linewidth=1.6, zorder=0)
     for frame in np.linspace(0, len(motion) - 1, poses).round().astype(int):
         axes.add_patch(
