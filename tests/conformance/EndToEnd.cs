@@ -18,6 +18,7 @@ public static class EndToEnd
     private static readonly Stopwatch Watch = Stopwatch.StartNew();
     private static readonly List<double> Gaps = new List<double>();
     private static MotionClient client;
+    private static ITransport transport;
     private static string folder;
     private static double last;
     private static long frames;
@@ -27,7 +28,7 @@ public static class EndToEnd
     {
         folder = arguments[1];
         var options = new ClientOptions { Url = arguments[0], LeastRetry = 0.1 };
-        client = new MotionClient(options, url => new WebSocketTransport(url), new Random(1));
+        client = new MotionClient(options, url => transport = new WebSocketTransport(url), new Random(1));
         client.StateChanged += state => Console.WriteLine("state " + state + " " + client.Problem);
         client.Connect();
         if (arguments[2] == "resumed")
@@ -45,6 +46,10 @@ public static class EndToEnd
         Console.WriteLine("gaps_ms " + string.Join(" ", new[] { 0.5, 0.99, 1.0 }.Select(
             share => (1000.0 * Gaps[(int)(share * (Gaps.Count - 1))]).ToString("F1")).ToArray()));
         client.Close();
+        while (transport.State != TransportState.Closed)
+        {
+            Thread.Sleep(TimeSpan.FromSeconds(Step));
+        }
         return 0;
     }
 

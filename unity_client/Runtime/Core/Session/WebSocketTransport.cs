@@ -79,11 +79,22 @@ namespace MotionBridge
                 closeReason = reason;
             }
             outboundReady.Release();
-            // A server that does not answer the close must not keep the socket alive.
-            stop.CancelAfter(CloseMilliseconds);
+            AbortLater();
         }
 
         public void Dispose()
+        {
+            Task.Run(() => Abort());
+        }
+
+        /// <summary>An end that does not answer the close must not keep the socket alive.</summary>
+        private void AbortLater()
+        {
+            // Not CancelAfter: what a cancelled socket throws would come up on a timer's thread and end the process.
+            Task.Delay(CloseMilliseconds).ContinueWith(late => Abort());
+        }
+
+        private void Abort()
         {
             stop.Cancel();
             socket.Abort();
@@ -145,7 +156,7 @@ namespace MotionBridge
             var reason = socket.CloseStatusDescription ?? "";
             try
             {
-                stop.CancelAfter(CloseMilliseconds);
+                AbortLater();
                 if (socket.State == WebSocketState.CloseReceived)
                 {
                     await socket.CloseOutputAsync(code, "", stop.Token).ConfigureAwait(false);
