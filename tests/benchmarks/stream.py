@@ -29,7 +29,7 @@ from typing import NamedTuple
 import msgpack
 import numpy as np
 
-from protocol.client import ClientConfig, FrameBlock, connect
+from protocol.client import Client, ClientConfig, Event, FrameBlock, connect
 from protocol.codec import build, encode
 from protocol.handshake import open_socket, shake_hands
 from protocol.messages import Error, Prompt
@@ -153,31 +153,52 @@ async def running(model: Path | None, device: str, core: int | None) -> AsyncIte
             process.kill()
 
 
+class Events:
+    """A client's events with a limit on the wait that, unlike a time-out around `anext`, does not end the iteration."""
+
+    def __init__(self, client: Client) -> None:
+        self._events = aiter(client)
+        self._next: asyncio.Future[Event] | None = None
+
+    async def within(self, seconds: float) -> Event | None:
+        """The next event, or None when none comes in time."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(anext(self._events))
+        done, _ = await asyncio.wait({self._next}, timeout=seconds)
+        if not done:
+            return None
+        task, self._next = self._next, None
+        return task.result()
+
+    def stop(self) -> None:
+        """No more events are wanted."""
+        if self._next is not None:
+            self._next.cancel()
+
+
 async def first_frames(url: str, characters: int, rounds: int, seed: int, gap: tuple[float, float]) -> list[float]:
     """Seconds from sending a prompt to its first frame, for every character and round; all are prompted at once."""
     rng = random.Random(seed)
     names = [f"c{number}" for number in range(characters)]
     seconds: list[float] = []
     async with connect(ClientConfig(url=url, frame_rate=RATE)) as client:
-        events = aiter(client)
+        events = Events(client)
         for number in range(rounds):
             sent: dict[str, float] = {}
             for name in names:
                 text = rng.choice(SENTENCES)
                 prompt = await client.prompt(text, character=name, seconds=6.0, seed=number, on_end="repeat")
                 sent[prompt] = time.perf_counter()
-            async with asyncio.timeout(300.0):
-                while sent:
-                    event = await anext(events)
-                    if isinstance(event, Error):
-                        raise RuntimeError(f"the server refused: {event.message}")
-                    if isinstance(event, FrameBlock) and event.prompt in sent:
-                        seconds.append(time.perf_counter() - sent.pop(event.prompt))
+            while sent:
+                event = await events.within(60.0)
+                if event is None or isinstance(event, Error):
+                    raise RuntimeError(f"the server {'went silent' if event is None else f'refused: {event.message}'}")
+                if isinstance(event, FrameBlock) and event.prompt in sent:
+                    seconds.append(time.perf_counter() - sent.pop(event.prompt))
             until = time.perf_counter() + rng.uniform(*gap)
             while (left := until - time.perf_counter()) > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await anext(events)
+                await events.within(left)
+        events.stop()
     return seconds[characters:]  # a character's first prompt starts it and replaces nothing
 
 
