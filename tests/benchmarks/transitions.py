@@ -28,7 +28,7 @@ from server.motion.motion import Motion, MotionRequest, concatenate
 from server.motion.resample import sample_times
 from server.motion.rotation import Array
 from server.motion.transition import place_after
-from server.timeline import CharacterTimeline, Entry, Latency, TimelineSettings
+from server.timeline import CharacterTimeline, Entry, Latency, Pending, TimelineSettings
 from server.track import resample
 from tests.benchmarks.mocap import MocapLimits, foot_slides, joint_speeds, root_accelerations, stored_limits
 
@@ -103,7 +103,7 @@ class Character:
     def __init__(self, settings: TimelineSettings, rng: random.Random, latency: float) -> None:
         self.timeline = CharacterTimeline("main", settings, Latency(0.1), lambda: rng.randint(0, 2**31))
         self.latency = latency
-        self.answers: list[tuple[float, Motion]] = []
+        self.answers: list[tuple[float, Pending, Motion]] = []
         self.buffer: dict[int, tuple[str | None, Array, Array, int]] = {}
         self.shown: list[tuple[str | None, Array, Array, int]] = []
 
@@ -114,7 +114,9 @@ class Character:
     def receive(self, now: float) -> None:
         """Deliver what the model has ready, then take what is due."""
         while self.answers and self.answers[0][0] <= now:
-            self.timeline.deliver(self.answers.pop(0)[1], now)
+            _, pending, motion = self.answers.pop(0)
+            if self.timeline.pending is pending:  # a newer prompt may have made it unwanted
+                self.timeline.deliver(motion, now)
         for run in self.timeline.due(now):
             for at in range(len(run.poses)):
                 poses = run.poses
@@ -152,7 +154,8 @@ def simulate(
             batch = asked[start : start + BATCH]
             motions = engine.generate([request for _, request in batch])
             for (character, _), motion in zip(batch, motions, strict=True):
-                character.answers.append((now + latency, motion))
+                assert character.timeline.pending is not None
+                character.answers.append((now + latency, character.timeline.pending, motion))
         for character in characters:
             character.receive(now)
             character.show(now)
