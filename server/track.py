@@ -28,7 +28,7 @@ from server.pace import FASTEST, Pace
 
 # Frames are locked in blocks whose ends depend on the clock; what is locked must not, so nothing looks at what follows.
 _CAUSAL: Final = ContactSettings(least_contact=0.0, least_gap=0.0)
-AHEAD_SECONDS: Final = 1.0
+AHEAD_SECONDS: Final = 4.0
 """Client frames are made this much further than asked for: in larger blocks each costs less."""
 
 
