@@ -206,7 +206,7 @@ def refill(
 
     A model is surest of what stands still, and what was kept makes its neighbours surer: strictly by confidence a small
     model fills motion with rest. ``order_noise`` adds Gumbel noise of that scale, falling to 0 over the rounds, to the
-    logarithm of the probability (MaskGIT: Chang et al., CVPR 2022, appendix); 0 is the paper's order.
+    logarithm of the probability, as the sampler of MaskGIT does (Chang et al., CVPR 2022); 0 is MoMask's order.
     """
     guidance, temperature = on_device(guidance, ids.device), on_device(temperature, ids.device)
     padding = padding_mask(lengths, ids.shape[1], ids.device)
