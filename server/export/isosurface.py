@@ -1,0 +1,103 @@
+"""The zero level of a scalar field as a closed triangle mesh: naive surface nets, pulled onto the surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+
+from server.motion.rotation import Array, normalize
+
+Field = Callable[[Array], Array]
+"""Points (N, 3) to values (N,): about the signed distance in metres, negative inside."""
+
+_PULLS = 4
+_GRADIENT_STEP = 1e-4  # m
+
+
+def extract(field: Field, low: Array, high: Array, cell: float) -> tuple[Array, np.ndarray]:
+    """Vertices (V, 3) on the surface and faces (F, 3), counter-clockwise from outside, of what ``field`` is negative in.
+
+    ``low`` and ``high`` (3,) bound the surface, ``cell`` is the edge of the grid's cubes, all in metres. One vertex lies
+    in each cube that the surface crosses. ValueError when the surface leaves the bounds or is not there at all.
+
+    Source: Gibson, "Constrained Elastic Surface Nets", 1998.
+    """
+    axes = [np.arange(bottom, top + cell, cell) for bottom, top in zip(low, high, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)  # (X, Y, Z, 3)
+    values = field(grid.reshape(-1, 3)).reshape(grid.shape[:3])
+    inside = values < 0.0
+    shell = inside.copy()
+    shell[1:-1, 1:-1, 1:-1] = False
+    if shell.any() or not inside.any():
+        raise ValueError(f"the surface does not lie within {low} to {high}")
+    corners = np.stack([inside[_corner(corner, inside.shape)] for corner in product((0, 1), repeat=3)])
+    crossed = corners.any(axis=0) & ~corners.all(axis=0)  # (X-1, Y-1, Z-1)
+    number = np.full(crossed.shape, -1)
+    number[crossed] = np.arange(crossed.sum())
+    vertices = pull(field, _crossings(grid, values, inside, crossed))
+    return vertices, _faces(inside, number)
+
+
+def gradient(field: Field, points: Array) -> Array:
+    """Gradient (N, 3) of a field by central differences."""
+    steps = np.eye(3) * _GRADIENT_STEP
+    sides = [(field(points + step) - field(points - step)) / (2 * _GRADIENT_STEP) for step in steps]
+    return np.stack(sides, axis=-1)
+
+
+def pull(field: Field, points: Array) -> Array:
+    """Points (N, 3) near the surface moved along the gradient until they lie on it."""
+    for _ in range(_PULLS):
+        slope = gradient(field, points)
+        points = points - field(points)[:, None] * slope / np.maximum((slope**2).sum(-1, keepdims=True), 0.1)
+    return points
+
+
+def normals(field: Field, points: Array) -> Array:
+    """Outward unit normals (N, 3) of the surface at points on it."""
+    return normalize(gradient(field, points))
+
+
+def _corner(corner: tuple[int, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(start, size - 1 + start) for start, size in zip(corner, shape, strict=True))
+
+
+def _crossings(grid: Array, values: Array, inside: np.ndarray, crossed: np.ndarray) -> Array:
+    """For each crossed cube the mean (V, 3) of the points where its edges meet the surface."""
+    total, count = np.zeros((*crossed.shape, 3)), np.zeros(crossed.shape)
+    for axis, (i, j) in product(range(3), product((0, 1), repeat=2)):
+        start = [i, j]
+        start.insert(axis, 0)
+        end = [i, j]
+        end.insert(axis, 1)
+        a, b = _corner(tuple(start), inside.shape), _corner(tuple(end), inside.shape)
+        cut = inside[a] != inside[b]
+        share = np.where(cut, values[a] / np.where(cut, values[a] - values[b], 1.0), 0.0)
+        total += np.where(cut[..., None], grid[a] + share[..., None] * (grid[b] - grid[a]), 0.0)
+        count += cut
+    return total[crossed] / count[crossed][:, None]
+
+
+def _faces(inside: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Two triangles around each edge of the grid that crosses the surface, between the vertices of its four cubes."""
+    quads = []
+    for axis in range(3):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        low, high = [slice(1, -1)] * 3, [slice(1, -1)] * 3
+        low[axis], high[axis] = slice(0, -1), slice(1, None)
+        leaving = inside[tuple(low)] & ~inside[tuple(high)]
+        entering = ~inside[tuple(low)] & inside[tuple(high)]
+        for cut, order in ((leaving, (0, 1, 2, 3)), (entering, (3, 2, 1, 0))):
+            at = np.argwhere(cut)
+            at[:, [first, second]] += 1
+            ring = []
+            for back_first, back_second in ((1, 1), (0, 1), (0, 0), (1, 0)):
+                cube = at.copy()
+                cube[:, first] -= back_first
+                cube[:, second] -= back_second
+                ring.append(number[tuple(cube.T)])
+            quads.append(np.stack([ring[k] for k in order], axis=-1))
+    quad = np.concatenate(quads)
+    return np.concatenate([quad[:, [0, 1, 2]], quad[:, [0, 2, 3]]])
