@@ -32,6 +32,8 @@ class ServeConfig(BaseModel):
     """Secret that clients must send in `hello`."""
     insecure: bool = False
     """Allow a host that other machines reach, without a token."""
+    preview_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Of the browser preview, on 127.0.0.1; 0 lets the system choose a free one, None: no preview."""
     origins: tuple[str, ...] = ()
     """Web pages (`https://host`) that may connect without a token, beside those of this machine."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
-import signal
 import socket
 import sys
 import time
@@ -18,15 +17,20 @@ from server.commands import UsageError
 from server.config import ServeConfig
 from server.engine import Engine, load_engine
 from server.motion.motion import MotionRequest
-
-# SIGBREAK is Ctrl-Break, the one signal that one program can send to another on Windows.
-_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+from server.preview.process import PreviewProcess
+from server.signals import stop_event
 
 
 def run_server(args: argparse.Namespace) -> int:
     """Serve until a signal; UsageError names a bad setting, or an address that cannot be listened on."""
     try:
-        config = ServeConfig(host=args.host, port=args.port, token=args.token, insecure=args.insecure)
+        config = ServeConfig(
+            host=args.host,
+            port=args.port,
+            token=args.token,
+            insecure=args.insecure,
+            preview_port=None if args.no_preview else args.preview_port,
+        )
     except ValidationError as error:
         raise UsageError("; ".join(map(_problem, error.errors()))) from None
     _check_address(config)
@@ -47,7 +51,7 @@ def run_server(args: argparse.Namespace) -> int:
 def _problem(problem: ErrorDetails) -> str:
     """One failed check of a setting, with the option and the value it was given."""
     message = problem["msg"].removeprefix("Value error, ")
-    name = "".join(f"--{part} " for part in problem["loc"])
+    name = "".join(f"--{part} ".replace("_", "-") for part in problem["loc"])
     return f"{name}is {problem['input']!r}: {message}" if name else f"{message} (--token SECRET, or --insecure)"
 
 
@@ -71,21 +75,29 @@ def _address_error(config: ServeConfig, error: OSError) -> UsageError:
 
 
 async def _serve(config: ServeConfig, engine: Engine) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _STOP_SIGNALS:
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows' event loop: the plain handler sets the event from the main thread
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await serve(config, engine, ready=_announce, stop=stop)
+    stop = stop_event()
+    if config.preview_port is None:
+        await serve(config, engine, ready=_announce, stop=stop)
+        return
+    preview = PreviewProcess(config.preview_port, config.token, _say)
+
+    async def ready(url: str) -> None:
+        _announce(url)
+        await preview.start(url)
+
+    try:
+        await serve(config, engine, ready=ready, stop=stop)
+    finally:
+        await preview.stop()
 
 
 def _announce(url: str) -> None:
-    print(
+    _say(
         f"listening on {url}\n"
         f'try it in another terminal:  motionbridge play "a person waves" "a person walks forward" --url {url}\n'
-        "connect a game: see README.md; stop with Ctrl-C",
-        flush=True,
-        file=sys.stdout,
+        "connect a game: see README.md; stop with Ctrl-C"
     )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True, file=sys.stdout)
