@@ -22,7 +22,7 @@ SIDE_ROOMS = {
     "training": ("protocol", "motion", "models", "files"),
     "evaluation": ("protocol", "motion", "models"),
     "export": ("protocol", "motion", "files"),
-    "preview": ("protocol",),
+    "preview": ("protocol", "motion", "export"),
 }
 EXTRA_DOORS = {
     "engine": ("models",),
@@ -48,6 +48,8 @@ ROOM_OF = {
     "commands": "cli",
     "serving": "cli",
     "play": "cli",
+    "show": "cli",
+    "signals": "cli",
 }
 """Modules right below ``server`` that do not carry the name of their room."""
 
@@ -56,7 +58,8 @@ LIBRARIES = {
     "safetensors": {"models", "training"},
     "tokenizers": {"models"},
     "open_clip": {"models"},
-    "websockets": {"protocol", "connection", "app"},
+    "websockets": {"protocol", "connection", "app", "preview"},
+    "viser": {"preview"},
     "msgpack": {"protocol"},
 }
 """Library -> the only rooms that may import it."""
@@ -128,6 +131,8 @@ def test_no_arrow_is_drawn_the_wrong_way(module: str):
         ("server.app", "from server import cli"),
         ("server.engine", "if TYPE_CHECKING:\n    from server.batcher import Batcher"),
         ("server.export.npz", "from server.engine import Engine"),
+        ("server.preview.page", "from server.app import serve"),
+        ("server.serving", "import viser"),
         ("server.training.trainer", "from server.engine import load_engine"),
     ],
 )

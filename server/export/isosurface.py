@@ -12,8 +12,10 @@ from server.motion.rotation import Array, normalize
 Field = Callable[[Array], Array]
 """Points (N, 3) to values (N,): about the signed distance in metres, negative inside."""
 
-_PULLS = 4
+_PULLS = 3
 _GRADIENT_STEP = 1e-4  # m
+_BLOCK = 4  # grid points along the edge of the blocks that are left out when their middle is far from the surface
+_FAR = 2.5  # times the half diagonal of a block: how far; the field need not be an exact distance
 
 
 def extract(field: Field, low: Array, high: Array, cell: float) -> tuple[Array, np.ndarray]:
@@ -26,7 +28,7 @@ def extract(field: Field, low: Array, high: Array, cell: float) -> tuple[Array, 
     """
     axes = [np.arange(bottom, top + cell, cell) for bottom, top in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)  # (X, Y, Z, 3)
-    values = field(grid.reshape(-1, 3)).reshape(grid.shape[:3])
+    values = _near_values(field, grid, cell)
     inside = values < 0.0
     shell = inside.copy()
     shell[1:-1, 1:-1, 1:-1] = False
@@ -40,11 +42,23 @@ def extract(field: Field, low: Array, high: Array, cell: float) -> tuple[Array, 
     return vertices, _faces(inside, number)
 
 
+def _near_values(field: Field, grid: Array, cell: float) -> Array:
+    """The field on the grid (X, Y, Z); far from the surface, the value at the middle of the block."""
+    blocks = [np.arange(size) // _BLOCK for size in grid.shape[:3]]
+    half = 0.5 * (_BLOCK - 1) * cell
+    middles = grid[::_BLOCK, ::_BLOCK, ::_BLOCK] + half
+    coarse = field(middles.reshape(-1, 3)).reshape(middles.shape[:3])
+    values = coarse[np.ix_(*blocks)]
+    near = np.abs(values) < _FAR * np.sqrt(3.0) * half
+    values[near] = field(grid[near])
+    return values
+
+
 def gradient(field: Field, points: Array) -> Array:
     """Gradient (N, 3) of a field by central differences."""
-    steps = np.eye(3) * _GRADIENT_STEP
-    sides = [(field(points + step) - field(points - step)) / (2 * _GRADIENT_STEP) for step in steps]
-    return np.stack(sides, axis=-1)
+    steps = np.concatenate([np.eye(3), -np.eye(3)])[:, None] * _GRADIENT_STEP
+    sides = field((points + steps).reshape(-1, 3)).reshape(6, -1)
+    return ((sides[:3] - sides[3:]) / (2 * _GRADIENT_STEP)).T
 
 
 def pull(field: Field, points: Array) -> Array:
@@ -66,18 +80,20 @@ def _corner(corner: tuple[int, ...], shape: tuple[int, ...]) -> tuple[slice, ...
 
 def _crossings(grid: Array, values: Array, inside: np.ndarray, crossed: np.ndarray) -> Array:
     """For each crossed cube the mean (V, 3) of the points where its edges meet the surface."""
-    total, count = np.zeros((*crossed.shape, 3)), np.zeros(crossed.shape)
+    cubes = np.argwhere(crossed)
+    total, count = np.zeros((len(cubes), 3)), np.zeros(len(cubes))
     for axis, (i, j) in product(range(3), product((0, 1), repeat=2)):
-        start = [i, j]
-        start.insert(axis, 0)
-        end = [i, j]
-        end.insert(axis, 1)
-        a, b = _corner(tuple(start), inside.shape), _corner(tuple(end), inside.shape)
+        ends = []
+        for along in (0, 1):
+            corner = [i, j]
+            corner.insert(axis, along)
+            ends.append(tuple((cubes + corner).T))
+        a, b = ends
         cut = inside[a] != inside[b]
         share = np.where(cut, values[a] / np.where(cut, values[a] - values[b], 1.0), 0.0)
-        total += np.where(cut[..., None], grid[a] + share[..., None] * (grid[b] - grid[a]), 0.0)
+        total += np.where(cut[:, None], grid[a] + share[:, None] * (grid[b] - grid[a]), 0.0)
         count += cut
-    return total[crossed] / count[crossed][:, None]
+    return total / count[:, None]
 
 
 def _faces(inside: np.ndarray, number: np.ndarray) -> np.ndarray:

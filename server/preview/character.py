@@ -15,6 +15,7 @@ from server.preview.playback import Playback
 
 RATE: Final = 30.0
 """Frames per second that the page asks for, and the most that it draws."""
+IDLE: Final = "idle"
 MEMORY_SECONDS: Final = 60.0
 """How far back what was shown can be saved."""
 PROMPTS_KEPT: Final = 32
@@ -45,7 +46,7 @@ class Character:
     playback: Playback
     prompts: OrderedDict[str, SentPrompt] = field(default_factory=OrderedDict)
     path: list[tuple[float, float]] = field(default_factory=list)
-    shown: deque[Poses] = field(default_factory=lambda: deque(maxlen=round(MEMORY_SECONDS * RATE)))
+    shown: deque[tuple[Poses, str]] = field(default_factory=lambda: deque(maxlen=round(MEMORY_SECONDS * RATE)))
     _times: deque[float] = field(default_factory=deque)
     _playing: str | None = None
 
@@ -73,12 +74,12 @@ class Character:
         if index is None:
             return None
         pose = buffer.poses(index, 1)
-        self.shown.append(pose)
         self._times.append(now)
         self._playing = buffer.prompt(index)
-        prompt = self.prompts.get(self._playing) if self._playing is not None else None
+        prompt = self.playing()
         if prompt is not None and prompt.latency is None:
             prompt.latency = now - prompt.sent
+        self.shown.append((pose, prompt.text if prompt is not None else IDLE))
         self._pass_waypoints(pose)
         return pose
 
@@ -96,13 +97,9 @@ class Character:
         """Seconds from sending the latest sentence that has been seen to its first frame."""
         return next((prompt.latency for prompt in reversed(self.prompts.values()) if prompt.latency is not None), None)
 
-    def last(self, seconds: float) -> Poses | None:
-        """What was shown in the last ``seconds``; None before the first frame."""
-        count = max(1, round(seconds * RATE))
-        poses = list(self.shown)[-count:]
-        if not poses:
-            return None
-        return Poses(*(np.concatenate([getattr(pose, name) for pose in poses]) for name in _FIELDS))
+    def last(self, seconds: float) -> list[tuple[Poses, str]]:
+        """The frames shown in the last ``seconds``, each with its sentence."""
+        return list(self.shown)[-max(1, round(seconds * RATE)) :]
 
     def restart(self) -> None:
         """Back to before its first frame; what was shown stays to be saved."""
@@ -114,6 +111,3 @@ class Character:
         here = pose.root[0, [0, 2]]
         while self.path and np.hypot(*(here - self.path[0])) <= REACH_M:
             self.path.pop(0)
-
-
-_FIELDS = ("root", "rotations", "contacts")

@@ -12,7 +12,7 @@ from protocol.client_errors import ClientError
 from protocol.errors import ProtocolError
 from protocol.fields import Mode
 from server.preview.character import MEMORY_SECONDS, RATE, Character, SentPrompt
-from server.preview.downloads import WRITERS, file_name, motion_file
+from server.preview.downloads import KINDS, file_name, motion_file, take_of
 from server.preview.session import PromptSettings, Session
 from server.preview.stage import Stage
 
@@ -91,7 +91,7 @@ class Panel:
             self._on_end = gui.add_dropdown("Then", ("idle", "repeat", "hold"), hint="what follows when nothing waits")
         self._prompts = gui.add_markdown("")
         form.on_submit(self._guarded(lambda _: self._send("replace")))
-        self._play.on_click(self._guarded(lambda _: self._send("replace")))
+        self._play.on_click(lambda _: form.submit())
         self._queue.on_click(self._guarded(lambda _: self._send("queue")))
         self._again.on_update(self._guarded(self._recall))
 
@@ -125,7 +125,7 @@ class Panel:
     def _add_saving(self, gui: viser.GuiApi) -> None:
         with gui.add_folder("Save what was just seen"):
             self._span = gui.add_slider("Last seconds", 1, round(MEMORY_SECONDS), 1, 10)
-            buttons = gui.add_button_group("As", tuple(WRITERS))
+            buttons = gui.add_button_group("As", KINDS)
         buttons.on_click(self._guarded(self._save))
 
     def _guarded(self, action: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Any]:
@@ -197,20 +197,13 @@ class Panel:
 
     async def _save(self, event: Any) -> None:
         character = self._chosen()
-        poses = character.last(float(self._span.value))
-        if poses is None:
-            raise ClientError("nothing has been shown yet")
-        playing = character.playing()
-        text = playing.text if playing is not None else character.name
-        kind = event.target.value
-        data = await asyncio.to_thread(motion_file, kind, poses, RATE, text)
-        name = file_name(kind, text)
+        take = take_of(character.last(float(self._span.value)), RATE)
+        name = file_name(event.target.value, take.caption(len(take) - 1))
+        data = await asyncio.to_thread(motion_file, event.target.value, take)
         if event.client is not None:
             event.client.send_file_download(name, data, save_immediately=True)
-            seconds = len(poses) / RATE
-            event.client.add_notification(
-                "Saved", f"{name}: {len(poses)} frames, {seconds:.1f} s", auto_close_seconds=6.0
-            )
+            text = f"{name}: {len(take)} frames, {len(take) / RATE:.1f} s"
+            event.client.add_notification("Saved", text, auto_close_seconds=6.0)
 
     def _chosen(self) -> Character:
         try:
