@@ -8,6 +8,8 @@ from typing import Final
 from protocol.buffer import FrameBuffer
 
 MAX_SPEED_CHANGE: Final = 0.05
+_MIDDLE: Final = 0.5
+"""A clock that ticks once a frame reads it in its middle: then no jitter shows a frame twice and leaves out the next."""
 _LATE_S: Final = 0.5
 """A page that was kept from drawing for longer goes on where it is instead of catching up."""
 
@@ -38,17 +40,18 @@ class Playback:
         if buffer.newest < 0:
             return None
         if self.frame < 0:
-            self._position = float(max(0, buffer.newest + 1 - buffer.capacity))
-        held = (buffer.newest - self._position) / buffer.frame_rate  # seconds
-        if self._waiting and held < 0.5 * self._lead:
-            return None
-        self._waiting = False
-        if self.frame >= 0:
-            self._position += elapsed * buffer.frame_rate * self._speed(held)
-        if self._position >= buffer.newest:
-            self._position, self._waiting = float(buffer.newest), True
+            self._position = max(0, buffer.newest + 1 - buffer.capacity) + _MIDDLE
+        held = (buffer.newest + 1 - self._position) / buffer.frame_rate  # seconds
+        if self._waiting:
+            if held < 0.5 * self._lead:
+                return None
+            self._waiting, elapsed = False, 0.0
+        self._position += elapsed * buffer.frame_rate * self._speed(held)
+        if self._position >= buffer.newest + 1:
+            self._position, self._waiting = buffer.newest + _MIDDLE, True
         due = _at_or_after(buffer, math.floor(self._position))
-        self._position = max(self._position, float(due))
+        if due > self._position:
+            self._position = due + _MIDDLE
         if due == self.frame:
             return None
         self.frame = due
