@@ -225,6 +225,7 @@ class Panel:
             ("frames a second", f"{rate:.0f}"),
             ("lead", f"{held * 1000:.0f} ms"),
             ("prompt → frame", "–" if latency is None else f"{latency * 1000:.0f} ms"),
+            ("way-points", f"{len(character.path)}"),
             ("frame", f"{max(character.playback.frame, 0)}"),
         )
         return "\n".join(["| | |", "|---|---|", *(f"| {name} | **{value}** |" for name, value in rows)])

@@ -19,6 +19,12 @@ _PACKAGES: Final = Path(__file__).parents[2]
 _STOP_S: Final = 10.0
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
+# Ctrl-C in the terminal is the parent's business: it ends the child through its standard input.
+if sys.platform == "win32":
+    _APART: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+else:
+    _APART = {"start_new_session": True}
+
 Say = Callable[[str], object]
 
 
@@ -97,9 +103,3 @@ def _parsed(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-_APART: Final[dict[str, Any]] = (
-    {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
-)
-"""Ctrl-C in the terminal is the parent's business: it ends the child through its standard input."""

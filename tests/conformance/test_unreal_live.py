@@ -26,7 +26,19 @@ PROMPTS = {"first": ("a person walks", 11), "second": ("a person waves", 12)}
 def server(tmp_path_factory):
     """The address of `motionbridge serve` with a tiny random model, in a process of its own."""
     folder = write_tiny_bundle(tmp_path_factory.mktemp("bundle"))
-    command = [sys.executable, "-m", "server.cli", "serve", "--model", str(folder), "--device", "cpu", "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "server.cli",
+        "serve",
+        "--model",
+        str(folder),
+        "--device",
+        "cpu",
+        "--no-preview",
+        "--port",
+        "0",
+    ]
     with spawn(command, cwd=ROOT) as process:
         line = next(line for line in process.lines() if "ws://" in line)
         yield re.search(r"ws://([\d.]+):(\d+)", line).groups()
