@@ -44,7 +44,7 @@ class Page:
     """Serves from the moment it is made; ``run`` brings it to life. PreviewError when the port is taken."""
 
     def __init__(self, config: ClientConfig, port: int) -> None:
-        rich.get_console().quiet = True  # viser announces itself there, beside the verbose switch
+        quiet_viser()
         _check_port(port)
         self._running: asyncio.Task[None] | None = None
         with _pages_of_this_machine():
@@ -100,6 +100,11 @@ class Page:
             await self._session.watch(watched)
             if watched:
                 self._panel.refresh()
+
+
+def quiet_viser() -> None:
+    """Keeps viser from announcing itself, which it does beside its own switch for that."""
+    rich.get_console().quiet = True
 
 
 def _check_port(port: int) -> None:

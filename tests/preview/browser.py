@@ -26,7 +26,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 missing = pytest.mark.skipif(
     DRIVER is None or CHROMIUM is None, reason="no chromium and chromedriver (Debian: chromium, chromium-driver)"
 )
-BOUND_S = 300.0
+BOUND_S = 600.0
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -126,7 +126,7 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(address: str, downloads: Path, size: tuple[int, int] = (900, 620)) -> Iterator[Browser]:
+def browser(address: str, downloads: Path, size: tuple[int, int] = (760, 520)) -> Iterator[Browser]:
     """A Chromium with the page open."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
