@@ -40,7 +40,7 @@ def extract(field: Field, low: Array, high: Array, cell: float) -> tuple[Array, 
     if bool(shell.any()) or not inside.any():
         raise ValueError(f"the surface does not lie within {low} to {high}")
     corners = np.stack([inside[_corner(corner, inside.shape)] for corner in product((0, 1), repeat=3)])
-    crossed: np.ndarray = corners.any(axis=0) & ~corners.all(axis=0)  # (X-1, Y-1, Z-1)
+    crossed = (corners.sum(axis=0) > 0) & (corners.sum(axis=0) < 8)  # (X-1, Y-1, Z-1)
     number = np.full(crossed.shape, -1)
     number[crossed] = np.arange(crossed.sum())
     vertices = pull(field, _crossings(grid, values, inside, crossed))
