@@ -50,11 +50,13 @@ class Camera:
     def project(self, points: Array, size: tuple[int, int]) -> tuple[Array, Array]:
         """World points (…, 3) to pixels (…, 2), right and down, in a picture of ``size``, and to depth (…)."""
         seen = self.turn(points - self.target)
-        shrink = np.ones_like(seen[..., 2])
+        nearer = seen[..., 2]
+        flat = seen[..., :2] * np.array([self.scale, -self.scale])
         if self.distance is not None:
-            shrink = self.distance / np.maximum(self.distance - seen[..., 2], _NEAR)
-        flat = seen[..., :2] * (self.scale * shrink)[..., None] * np.array([1.0, -1.0])
-        return flat + np.array(self.centre) * np.array(size), -shrink
+            # The reciprocal of depth, unlike depth itself, is linear across a triangle in the picture.
+            nearer = self.distance / np.maximum(self.distance - nearer, _NEAR)
+            flat = flat * nearer[..., None]
+        return flat + np.array(self.centre) * np.array(size), -nearer
 
 
 @dataclass

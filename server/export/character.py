@@ -65,8 +65,8 @@ def read_character(path: Path) -> Character:
         _check_found(found, [nodes[joint].get("name", f"node {joint}") for joint in joints])
         tree = _tree(parents, set(joints) | set(titles), int(bones["pelvis"][0]))
         rest = _rest(nodes, parents, tree, inverse_bind)
-    except CharacterError as error:
-        raise CharacterError(f"{path}: {error}") from None
+    except (CharacterError, GltfError) as error:
+        raise type(error)(f"{path}: {error}") from None
     except (LookupError, TypeError, RecursionError, np.linalg.LinAlgError) as error:
         raise GltfError(f"{path} is damaged: its nodes or skins do not hang together ({error!r})") from error
     positions = {node: matrix[:3, 3] for node, matrix in rest.items()}
@@ -112,7 +112,8 @@ def _moved(character: Character) -> list[int]:
 
 def _joints(gltf: Gltf) -> tuple[list[int], dict[int, Array]]:
     """The nodes that any skin moves its mesh by, and their inverse bind matrices (4, 4) by the largest skin."""
-    joints, inverse_bind = [], {}
+    joints: list[int] = []
+    inverse_bind: dict[int, Array] = {}
     for skin in sorted(gltf.items("skins"), key=lambda skin: -len(skin["joints"])):
         joints += [joint for joint in skin["joints"] if joint not in joints]
         if not inverse_bind and "inverseBindMatrices" in skin:
@@ -209,7 +210,7 @@ def _separate(node: dict[str, Any]) -> None:
         return
     matrix = np.array(node.pop("matrix"), dtype=float).reshape(4, 4).T
     node["translation"] = matrix[:3, 3].tolist()
-    node["rotation"] = _turn(matrix).tolist()
+    node["rotation"] = _turn(matrix).clip(-1.0, 1.0).tolist()
     node["scale"] = np.linalg.norm(matrix[:3, :3], axis=0).tolist()
 
 

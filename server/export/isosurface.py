@@ -26,16 +26,21 @@ def extract(field: Field, low: Array, high: Array, cell: float) -> tuple[Array, 
 
     Source: Gibson, "Constrained Elastic Surface Nets", 1998.
     """
-    axes = [np.arange(bottom, top + cell, cell) for bottom, top in zip(low, high, strict=True)]
+    counts = np.ceil((high - low) / cell).astype(int) + 1
+    # Even about the middle, so that a symmetric field gives a symmetric mesh.
+    axes = [
+        middle + (np.arange(count) - (count - 1) / 2) * cell
+        for middle, count in zip((low + high) / 2, counts, strict=True)
+    ]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)  # (X, Y, Z, 3)
     values = _near_values(field, grid, cell)
-    inside = values < 0.0
+    inside: np.ndarray = values < 0.0
     shell = inside.copy()
     shell[1:-1, 1:-1, 1:-1] = False
-    if shell.any() or not inside.any():
+    if bool(shell.any()) or not inside.any():
         raise ValueError(f"the surface does not lie within {low} to {high}")
     corners = np.stack([inside[_corner(corner, inside.shape)] for corner in product((0, 1), repeat=3)])
-    crossed = corners.any(axis=0) & ~corners.all(axis=0)  # (X-1, Y-1, Z-1)
+    crossed = (corners.sum(axis=0) > 0) & (corners.sum(axis=0) < 8)  # (X-1, Y-1, Z-1)
     number = np.full(crossed.shape, -1)
     number[crossed] = np.arange(crossed.sum())
     vertices = pull(field, _crossings(grid, values, inside, crossed))

@@ -48,9 +48,9 @@ class Loft:
         weights = np.zeros((len(points), len(skeleton)))
         ascending = self.chain[-1][1] >= self.chain[0][1]
         along = points[:, self.axis] * (1.0 if ascending else -1.0)
-        left = np.ones(len(points))
+        left: Array = np.ones(len(points))
         for (name, _, _), later in zip(self.chain, (*self.chain[1:], None), strict=True):
-            taken = np.zeros(len(points))
+            taken: Array = np.zeros(len(points))
             if later is not None:
                 place = later[1] if ascending else -later[1]
                 taken = smooth_step((along - place) / later[2])

@@ -217,6 +217,6 @@ PARTS: Final = (
     Part("body", _left_half(_body), (-0.76, 0.02, -0.16), (0.76, 1.64, 0.16), 0.0175, (*TRUNK, LEG, ARM)),
     Part("head", _left_half(_head), (-0.11, 1.47, -0.12), (0.11, 1.76, 0.17), 0.0125, HEAD),
     Part("visor", _visor, (-0.11, 1.60, -0.02), (0.11, 1.68, 0.15), 0.0075, HEAD),
-    Part("hand", partial(union, HAND, 0.008), (0.64, 1.34, -0.07), (0.90, 1.45, 0.10), 0.0075, HAND[:1], True),
+    Part("hand", partial(union, HAND, 0.008), (0.64, 1.34, -0.07), (0.90, 1.45, 0.10), 0.0065, HAND[:1], True),
     Part("shoe", _shoe, (0.01, -0.03, -0.10), (0.16, 0.14, 0.23), 0.012, SHOE[:1], True),
 )

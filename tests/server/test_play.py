@@ -18,6 +18,7 @@ from protocol.skeleton import default_skeleton
 from server import cli
 from server.app import serve
 from server.config import ServeConfig
+from server.export.npz import read_npz
 from server.motion import rotation as rot
 from server.motion.bvh import read_bvh
 
@@ -76,6 +77,16 @@ async def test_sentences_are_shown_one_after_the_other_and_recorded(tmp_path: Pa
     for line, text in zip(out[1:3], texts, strict=True):
         assert all(word in line for word in ("frame", "fps", "lead", "latency", " ms", text))
     assert out[3].startswith(f"wrote {path}: {len(angles)} frames")
+
+
+async def test_any_format_is_recorded_with_the_sentences(tmp_path: Path):
+    texts, path = ("a person walks", "a person waves"), tmp_path / "out.npz"
+    async with served() as server:
+        assert await play(*texts, "--url", server.url, "--seconds", 0.5, "--record", path) == 0
+    recorded = read_npz(path, SKELETON)
+    assert recorded.text == "; ".join(texts)
+    assert recorded.fps == 30.0
+    assert len(recorded.root) == len(recorded.contacts) >= 15
 
 
 async def test_a_sentence_that_the_server_cannot_make_is_status_1(capsys):
