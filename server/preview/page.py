@@ -17,6 +17,7 @@ import viser
 import websockets.asyncio.server
 
 from protocol.client import ClientConfig
+from protocol.client_errors import ClientError
 from server.preview.character import RATE
 from server.preview.panel import Panel
 from server.preview.session import Session
@@ -97,7 +98,8 @@ class Page:
         while True:
             await asyncio.sleep(1.0 / _REFRESHES_A_SECOND)
             watched = bool(self._server.get_clients())
-            await self._session.watch(watched)
+            with contextlib.suppress(ClientError):  # told at the page by the session, which connects again
+                await self._session.watch(watched)
             if watched:
                 self._panel.refresh()
 

@@ -82,7 +82,7 @@ class Stage:
         met = [
             (distance, name)
             for name, figure in self._figures.items()
-            if (distance := _meets(figure.place, origin, direction))
+            if (distance := _meets(figure.place, origin, direction)) is not None
         ]
         ground = None
         if direction[1] < 0.0:
@@ -92,10 +92,10 @@ class Stage:
 
 
 def _meets(place: Array, origin: Array, direction: Array) -> float | None:
-    """Distance along a ray at which it passes an upright cylinder around ``place`` (x, z); None when it does not."""
-    flat = direction[[0, 2]]
-    square = float(flat @ flat)
-    along = float((place - origin[[0, 2]]) @ flat) / square if square > 1e-12 else 0.0
-    point = origin + along * direction
-    near = np.hypot(*(point[[0, 2]] - place)) <= _PICK_RADIUS_M
-    return along if near and along > 0.0 and 0.0 <= point[1] <= _PICK_HEIGHT_M else None
+    """Distance along a ray at which it comes near someone who stands at ``place`` (x, z), metres; None when it does not."""
+    heights = np.arange(0.0, _PICK_HEIGHT_M, 0.5 * _PICK_RADIUS_M)
+    spine = np.stack([np.full_like(heights, place[0]), heights, np.full_like(heights, place[1])], axis=-1)  # (N, 3)
+    along = (spine - origin) @ direction / (direction @ direction)
+    apart = np.linalg.norm(origin + along[:, None] * direction - spine, axis=-1)
+    met = along[(apart <= _PICK_RADIUS_M) & (along > 0.0)]
+    return float(met.min()) if met.size else None
