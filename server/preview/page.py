@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Final
+from typing import Any, Final
 
 import rich
 import viser
@@ -125,7 +125,7 @@ def _port_error(port: int, why: str) -> PreviewError:
 @contextlib.contextmanager
 def _pages_of_this_machine() -> Iterator[None]:
     """Within it, WebSocket servers refuse web pages of other sites: viser, which would serve any of them, cannot be told to."""
-    module = websockets.asyncio.server
+    module: Any = websockets.asyncio.server
     serve = module.serve
     module.serve = functools.partial(serve, origins=_ORIGINS)
     try:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import numpy as np
 import viser
 
 from protocol.client_errors import ClientError
 from protocol.errors import ProtocolError
-from protocol.fields import Mode
+from protocol.fields import Mode, OnEnd
 from server.preview.character import MEMORY_SECONDS, RATE, Character, SentPrompt
 from server.preview.downloads import KINDS, file_name, motion_file, take_of
 from server.preview.session import PromptSettings, Session
@@ -118,7 +120,7 @@ class Panel:
             follow = gui.add_checkbox("Follow", True, hint="the view goes with the selected character")
             for what, title in _SHOWN.items():
                 box = gui.add_checkbox(title, True)
-                box.on_update(self._guarded(lambda event, what=what: self._show(what, event.target.value)))
+                box.on_update(self._guarded(functools.partial(self._show, what)))
             self._figures = gui.add_markdown("")
         follow.on_update(self._guarded(lambda event: self._set_follow(event.target.value)))
 
@@ -149,16 +151,16 @@ class Panel:
             _number("Seconds", self._seconds.value, float),
             _number("Seed", self._seed.value, int),
             _number("Guidance", self._guidance.value, float),
-            self._on_end.value,
+            cast(OnEnd, self._on_end.value),
         )
         await self._session.prompt(self._chosen().name, text, mode, settings)
         self._history = [text, *(earlier for earlier in self._history if earlier != text)][:HISTORY_KEPT]
         self._again.options = (_HISTORY_HEAD, *self._history)
-        self._again.value = _HISTORY_HEAD
+        self._again.value = _HISTORY_HEAD  # type: ignore[misc]
 
     async def _recall(self, event: Any) -> None:
         if event.target.value != _HISTORY_HEAD:
-            self._text.value = event.target.value
+            self._text.value = event.target.value  # type: ignore[misc]
 
     async def _select(self, event: Any) -> None:
         if event.target.value in self._session.characters:
@@ -179,7 +181,7 @@ class Panel:
         self._pause.icon = viser.Icon.PLAYER_PLAY if paused else viser.Icon.PLAYER_PAUSE
 
     async def _click(self, event: viser.SceneClickEvent, add: bool) -> None:
-        name, ground = self._stage.pick(event.ray_origin, event.ray_direction)
+        name, ground = self._stage.pick(np.array(event.ray_origin), np.array(event.ray_direction))
         if name is not None:
             self.selected = name
         elif ground is not None:
@@ -188,7 +190,8 @@ class Panel:
             path = [*character.path, point] if add else [point]
             await self._session.walk_to(character.name, path, _number("Speed", self._speed.value, float))
 
-    async def _show(self, what: str, visible: bool) -> None:
+    async def _show(self, what: str, event: Any) -> None:
+        visible = event.target.value
         (self.hidden.discard if visible else self.hidden.add)(what)
         self._stage.set_visible(what, visible)
 

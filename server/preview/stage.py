@@ -77,8 +77,7 @@ class Stage:
 
     def pick(self, origin: Array, direction: Array) -> tuple[str | None, tuple[float, float] | None]:
         """What a ray from the camera meets: a character's name, and the point (x, z) of the stage's ground."""
-        origin = np.asarray(origin, dtype=float) + np.array([self._centre[0], 0.0, self._centre[1]])
-        direction = np.asarray(direction, dtype=float)
+        origin = origin + np.array([self._centre[0], 0.0, self._centre[1]])
         met = [
             (distance, name)
             for name, figure in self._figures.items()
