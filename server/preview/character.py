@@ -65,7 +65,7 @@ class Character:
 
     def refuse(self, prompt_id: str | None) -> None:
         """Notes that the server took no notice of a sentence."""
-        if prompt_id in self.prompts:
+        if prompt_id is not None and prompt_id in self.prompts:
             self.prompts[prompt_id].status = "refused"
 
     def show(self, now: float, buffer: FrameBuffer) -> Poses | None:

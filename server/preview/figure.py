@@ -96,7 +96,7 @@ class Figure:
 
     def _mark(self, contacts: int, joints: Array | None) -> None:
         """Marks feet where they touch down; a mark stays where it is until the foot lifts."""
-        before, flags = contact_flags(np.uint8(self._contacts)), contact_flags(np.uint8(contacts))
+        before, flags = contact_flags(np.array([self._contacts, contacts]))
         for foot, (was, now) in enumerate(zip(before, flags, strict=True)):
             if now and not was and joints is not None:
                 x, _, z = joints[default_skeleton().feet[foot]]

@@ -21,9 +21,9 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 # Ctrl-C in the terminal is the parent's business: it ends the child through its standard input.
 if sys.platform == "win32":
-    _APART: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
 else:
-    _APART = {"start_new_session": True}
+    _NEW_GROUP = 0
 
 Say = Callable[[str], object]
 
@@ -41,7 +41,12 @@ class PreviewProcess:
         """Starts the page for a server at ``url`` and returns at once."""
         try:
             self._child = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "server.preview", stdin=PIPE, stdout=PIPE, env=_environment(), **_APART
+                *(sys.executable, "-P", "-m", "server.preview"),
+                stdin=PIPE,
+                stdout=PIPE,
+                env=_environment(),
+                creationflags=_NEW_GROUP,
+                start_new_session=sys.platform != "win32",
             )
         except OSError as error:
             self._say(f"no preview: {error.strerror or error}")
