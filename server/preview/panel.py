@@ -64,7 +64,7 @@ class Panel:
         if self._choice.options != names:
             self._choice.options = names
         if self.selected and self._choice.value != self.selected:
-            self._choice.value = self.selected
+            self._choice.value = self.selected  # type: ignore[misc]
         self._state.content = self._state_text()
         character = session.characters.get(self.selected)
         self._prompts.content = _prompt_list(list(character.prompts.values())) if character else ""
