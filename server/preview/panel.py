@@ -49,6 +49,7 @@ class Panel:
         gui.set_panel_label("MotionBridge")
         gui.main_panel.dock_right()
         self._state = gui.add_markdown("connecting …")
+        self._figures = gui.add_markdown("")
         self._add_prompt(gui)
         self._add_characters(gui)
         self._add_steering(gui)
@@ -116,12 +117,11 @@ class Panel:
         self._server.scene.on_click(modifier="shift")(self._guarded(lambda event: self._click(event, add=True)))
 
     def _add_view(self, gui: viser.GuiApi) -> None:
-        with gui.add_folder("View and figures"):
+        with gui.add_folder("View"):
             follow = gui.add_checkbox("Follow", True, hint="the view goes with the selected character")
             for what, title in _SHOWN.items():
                 box = gui.add_checkbox(title, True)
                 box.on_update(self._guarded(functools.partial(self._show, what)))
-            self._figures = gui.add_markdown("")
         follow.on_update(self._guarded(lambda event: self._set_follow(event.target.value)))
 
     def _add_saving(self, gui: viser.GuiApi) -> None:
@@ -231,7 +231,7 @@ class Panel:
             ("way-points", f"{len(character.path)}"),
             ("frame", f"{max(character.playback.frame, 0)}"),
         )
-        return "\n".join(["| | |", "|---|---|", *(f"| {name} | **{value}** |" for name, value in rows)])
+        return " · ".join(f"{name} **{value}**" for name, value in rows)
 
 
 def _prompt_list(prompts: list[SentPrompt]) -> str:
