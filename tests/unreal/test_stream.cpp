@@ -1,6 +1,6 @@
 // The pose buffer, the clock, and a session from hello to reconnect, without sockets and without waiting.
 
-#include "support.h"
+#include "connected.h"
 
 #include <cmath>
 #include <new>
@@ -270,36 +270,6 @@ TEST_CASE("a paused stream stands still")
 	Stream.Advance(1.1);
 	CHECK(Stream.GetPlayhead() == doctest::Approx(3.0).epsilon(0.04));
 }
-
-/** A session that has been welcomed. */
-struct FConnected
-{
-	FRecordingHost Host;
-	FSession Session;
-
-	explicit FConnected(FSessionConfig Config = {})
-		: Session(std::move(Config), Host)
-	{
-		Greet(MakeWelcome(), 0.0);
-	}
-
-	void Greet(const FWelcome& Welcome, double Now)
-	{
-		if (Session.GetState() == EConnection::Closed)
-		{
-			Session.Connect(Now);
-		}
-		Session.SocketOpened(Now);
-		Message(FServerMessage(Welcome), Now);
-	}
-	void Message(const FServerMessage& Message, double Now)
-	{
-		FMessage Data;
-		Encode(Message, Data);
-		Session.MessageReceived(View(Data), Now);
-	}
-	void Bytes(const FMessage& Data, double Now) { Session.MessageReceived(View(Data), Now); }
-};
 
 TEST_CASE("hello says what the configuration says, and welcome connects")
 {

@@ -13,9 +13,10 @@ namespace
 {
 
 constexpr int NormalClosure = 1000;
-constexpr int GoingAway = 1001;
 constexpr int PolicyViolation = 1008;
 constexpr int MessageTooBig = 1009;
+/** The one code of the protocol's own after which a server keeps the session; SPEC.md, "Resume". */
+constexpr int TooSlow = 4011;
 
 /** Ends after which connecting again would only end the same way, and what to do about each; SPEC.md, "Close codes". */
 struct FFinalClose
@@ -131,12 +132,13 @@ void FSession::Lose(std::string_view Detail, double Now)
 	++Attempts;
 	// Between half and all of it, so that the clients of a server that restarts do not all come at once.
 	Deadline = Now + Longest * (0.5 + 0.5 * Jitter());
-	Host.CloseSocket(GoingAway, Detail);
+	Host.CloseSocket(TooSlow, Detail);
 	Change(EConnection::WaitingToReconnect, Detail);
 }
 
 void FSession::GiveUp(int Code, std::string_view Detail)
 {
+	Memory.Clear();
 	Host.CloseSocket(Code >= 4000 ? NormalClosure : Code, Detail);
 	Change(EConnection::Closed, Detail);
 }
@@ -174,6 +176,7 @@ void FSession::Take(FWelcome& Message, double)
 		GiveUp(PolicyViolation, Fault);
 		return;
 	}
+	const bool bHadSession = bWelcomed;
 	const bool bContinues = Message.bResumed && bWelcomed;
 	Welcome = std::move(Message);
 	bWelcomed = true;
@@ -181,29 +184,105 @@ void FSession::Take(FWelcome& Message, double)
 	ResumeToken = Welcome.Resume.value_or(std::string());
 	Attempts = 0;
 	NextReport = 0.0;
+	const std::vector<FClientMessage> Due = CollectDue(bContinues, bHadSession);
 	RemoveAllBut(bContinues ? Welcome.Characters : std::vector<std::string>());
 	for (const std::string& Name : Welcome.Characters)
 	{
 		AddCharacter(Name);
 	}
+	// Whoever heard of the characters may have disconnected.
+	if (State != EConnection::Greeting)
+	{
+		return;
+	}
+	TransmitAll(Due);
 	Change(EConnection::Connected, Welcome.Server);
 	if (State == EConnection::Connected)
 	{
 		Host.OnWelcome(Welcome, bContinues);
 	}
-	while (!Waiting.empty() && State == EConnection::Connected)
+}
+
+std::vector<FClientMessage> FSession::CollectDue(bool bContinues, bool bHadSession)
+{
+	if (bContinues)
 	{
-		const std::vector<uint8_t> Next = std::move(Waiting.front());
-		Waiting.pop_front();
-		Host.SendBytes(FBytes(Next.data(), Next.size()));
+		return Memory.Unanswered();
 	}
+	if (!bHadSession || !Config.bRestore)
+	{
+		Memory.Clear();
+		return {};
+	}
+	FPose Pose;
+	for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+	{
+		if (Stream->SamplePose(Pose) != ESample::Nothing)
+		{
+			Memory.Leave(Stream->GetName(), PlaceOf(Pose));
+		}
+	}
+	return Memory.BeginAnew();
+}
+
+void FSession::TransmitAll(const std::vector<FClientMessage>& Due)
+{
+	for (const FClientMessage& Message : Due)
+	{
+		Transmit(Message);
+	}
+	// What was asked for while there was no connection comes after what was asked for before.
+	for (const std::vector<uint8_t>& Bytes : Waiting)
+	{
+		FClientMessage Message;
+		FProtocolError Error;
+		if (DecodeClient(FBytes(Bytes.data(), Bytes.size()), Message, Error))
+		{
+			Memory.Sent(Message);
+		}
+		Host.SendBytes(FBytes(Bytes.data(), Bytes.size()));
+	}
+	Waiting.clear();
+}
+
+void FSession::FollowPath(const FCharacterStream& Stream)
+{
+	FPose Pose;
+	if (!Memory.NeedsPlace(Stream.GetName()) || Stream.SamplePose(Pose) == ESample::Nothing)
+	{
+		return;
+	}
+	if (const std::optional<FSteer> Steer = Memory.PassAt(Stream.GetName(), PlaceOf(Pose)))
+	{
+		Transmit(*Steer);
+	}
+}
+
+void FSession::TransmitControls(FCharacterStream& Stream)
+{
+	for (const FClientMessage& Control : Memory.ControlsDue(Stream.GetName()))
+	{
+		Transmit(Control);
+		Stream.SetPaused(Memory.IsPaused(Stream.GetName()));
+	}
+}
+
+void FSession::Transmit(const FClientMessage& Message)
+{
+	Encode(Message, Outgoing);
+	Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
 }
 
 void FSession::Take(const FPromptStatus& Message, double)
 {
+	Memory.Take(Message);
 	if (Message.Status == EStatus::Accepted)
 	{
-		AddCharacter(Message.Character);
+		FCharacterStream* Stream = AddCharacter(Message.Character);
+		if (Stream)
+		{
+			TransmitControls(*Stream);
+		}
 	}
 	Host.OnPromptStatus(Message);
 }
@@ -223,8 +302,11 @@ void FSession::Take(const FClip& Message, double)
 
 void FSession::Take(const FErrorMessage& Message, double)
 {
-	LastError = Message.Code + ": " + Message.Message;
-	Host.OnErrorMessage(Message);
+	if (Memory.Take(Message))
+	{
+		LastError = Message.Code + ": " + Message.Message;
+		Host.OnErrorMessage(Message);
+	}
 }
 
 void FSession::Take(const FStats& Message, double)
@@ -241,6 +323,10 @@ void FSession::Tick(double Now)
 	switch (State)
 	{
 		case EConnection::Connected:
+			for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+			{
+				FollowPath(*Stream);
+			}
 			if (Now >= NextReport)
 			{
 				NextReport = Now + 1.0 / Config.ReportRate;
@@ -296,6 +382,7 @@ bool FSession::Send(const FClientMessage& Message, FProtocolError& Error)
 	}
 	if (State == EConnection::Connected)
 	{
+		Memory.Sent(Checked);
 		Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
 	}
 	else if (State == EConnection::Closed || Waiting.size() >= Config.MaxWaiting)
