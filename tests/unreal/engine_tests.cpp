@@ -20,7 +20,9 @@
 
 #include "support.h"
 
+#include <array>
 #include <atomic>
+#include <cmath>
 #include <thread>
 
 using MotionBridge::Tests::FMessage;
@@ -360,6 +362,65 @@ void TestInboxIsBounded()
 	CHECK(Other->GetState() == EMotionBridgeConnection::WaitingToReconnect);
 }
 
+/** What was sent last, when it is a `steer`. */
+MotionBridge::FSteer LastSteer(const FScriptedSocket& Socket)
+{
+	MotionBridge::FClientMessage Decoded;
+	MotionBridge::FProtocolError Fault;
+	CHECK(MotionBridge::DecodeClient(MotionBridge::Tests::View(Socket.Sent.back()), Decoded, Fault));
+	const MotionBridge::FSteer* Steer = std::get_if<MotionBridge::FSteer>(&Decoded);
+	CHECK(Steer);
+	return Steer ? *Steer : MotionBridge::FSteer();
+}
+
+void CheckWaypoints(const MotionBridge::FSteer& Steer, const std::vector<std::array<double, 2>>& Wanted)
+{
+	CHECK(Steer.Waypoints && Steer.Waypoints->size() == Wanted.size());
+	for (size_t Index = 0; Steer.Waypoints && Index < std::min(Steer.Waypoints->size(), Wanted.size()); ++Index)
+	{
+		CHECK(std::fabs((*Steer.Waypoints)[Index][0] - Wanted[Index][0]) < 1e-6);
+		CHECK(std::fabs((*Steer.Waypoints)[Index][1] - Wanted[Index][1]) < 1e-6);
+	}
+}
+
+/** The character of the component has walked straight ahead, turning to its left as it went. */
+void TestSteering(
+	UMotionBridgeSubsystem& Subsystem, UMotionBridgeComponent& Component, AActor& Actor, FScriptedSocket& Socket)
+{
+	MotionBridge::FPlace Place;
+	CHECK(Subsystem.GetClient()->FindPlace(TEXT("main"), Place));
+	CHECK(Place.Point.Z > 0.3 && Place.Heading > 0.1);
+	CHECK(Subsystem.Steer(TEXT("main"), 90.0f, 120.0f));
+	CHECK(std::fabs(*LastSteer(Socket).Heading - (Place.Heading - 0.5 * 3.141592653589793)) < 1e-6);
+	CHECK(std::fabs(*LastSteer(Socket).Speed - 1.2) < 1e-6);
+	// Three metres ahead of it, then two to its right; a speed of 0 is its own.
+	CHECK(Subsystem.SteerAlong(TEXT("main"), {FVector(300.0, 0.0, 88.0), FVector(300.0, 200.0, 0.0)}, 0.0f));
+	const double Sine = std::sin(Place.Heading), Cosine = std::cos(Place.Heading);
+	const double X = Place.Point.X + 3.0 * Sine, Z = Place.Point.Z + 3.0 * Cosine;
+	CheckWaypoints(LastSteer(Socket), {{X, Z}, {X - 2.0 * Cosine, Z + 2.0 * Sine}});
+	CHECK(!LastSteer(Socket).Heading && !LastSteer(Socket).Speed);
+	// In the world its way has led along +X, however it is turned; there +Y is to the right of that.
+	CHECK(Component.SteerToward(FVector(0.0, 5.0, 1.0), 50.0f));
+	CHECK(std::fabs(*LastSteer(Socket).Heading + 0.5 * 3.141592653589793) < 1e-6);
+	CHECK(std::fabs(*LastSteer(Socket).Speed - 0.5) < 1e-6);
+	Actor.StubLocation = FVector(1000.0, -500.0, 20.0);
+	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0), FVector(1000.0, -300.0, 0.0)}, 0.0f));
+	CheckWaypoints(LastSteer(Socket), {{Place.Point.X, Place.Point.Z + 1.0}, {Place.Point.X - 2.0, Place.Point.Z}});
+	// A mesh twice as large takes steps twice as long.
+	UPoseableMeshComponent& Mesh = *static_cast<UPoseableMeshComponent*>(Actor.StubComponent);
+	Mesh.StubRelative.SetScale3D(FVector(2.0, 2.0, 2.0));
+	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0)}, 100.0f));
+	CheckWaypoints(LastSteer(Socket), {{Place.Point.X, Place.Point.Z + 0.5}});
+	CHECK(std::fabs(*LastSteer(Socket).Speed - 0.5) < 1e-6);
+	// A mesh that walks away from its actor: the stream begins where the actor is.
+	Mesh.StubRelative.SetScale3D(FVector(1.0, 1.0, 1.0));
+	Component.RootMotion = EMotionBridgeRootMotion::MoveMesh;
+	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0)}, 0.0f));
+	CheckWaypoints(LastSteer(Socket), {{0.0, 1.0}});
+	Component.RootMotion = EMotionBridgeRootMotion::MoveActor;
+	CHECK(!Subsystem.SteerAlong(TEXT("nobody"), {FVector(1.0, 0.0, 0.0)}, 0.0f));
+}
+
 void TestSubsystemAndComponent()
 {
 	UWorld World;
@@ -383,6 +444,9 @@ void TestSubsystemAndComponent()
 	UPoseableMeshComponent Mesh;
 	Mesh.StubAsset = &Asset;
 	Mesh.BoneSpaceTransforms = Asset.Skeleton.Pose;
+	Mesh.StubOwner = &Actor;
+	// As Epic's templates have it: the mesh looks along +Y, the actor along +X.
+	Mesh.StubRelative.SetRotation(FQuat(0.0, 0.0, -std::sqrt(0.5), std::sqrt(0.5)));
 	Actor.StubComponent = &Mesh;
 	UMotionBridgeComponent Component;
 	Component.StubOwner = &Actor;
@@ -418,23 +482,7 @@ void TestSubsystemAndComponent()
 	CHECK(std::fabs(Mesh.BoneSpaceTransforms[1].GetTranslation().Z - 95.0) < 1.0);
 	CHECK(std::fabs(Actor.StubLocation.X - 57.0) < 5.0);
 	CHECK(std::fabs(Actor.StubLocation.Y) < 1e-6);
-	CHECK(Subsystem.Steer(TEXT("main"), 90.0f, 120.0f));
-	CHECK(Subsystem.SteerAlong(TEXT("main"), {FVector(350.0, -200.0, 88.0), FVector(600.0, 125.0, 0.0)}, 0.0f));
-	// An actor's X is the wire's z, its Y the wire's -x; a speed of 0 is none.
-	MotionBridge::FClientMessage Steered;
-	MotionBridge::FProtocolError Fault;
-	CHECK(MotionBridge::DecodeClient(MotionBridge::Tests::View(Socket.Sent.back()), Steered, Fault));
-	const MotionBridge::FSteer* Steer = std::get_if<MotionBridge::FSteer>(&Steered);
-	CHECK(Steer && Steer->Waypoints && Steer->Waypoints->size() == 2 && !Steer->Heading && !Steer->Speed);
-	if (Steer && Steer->Waypoints && Steer->Waypoints->size() == 2)
-	{
-		const double Wanted[2][2] = {{2.0, 3.5}, {-1.25, 6.0}};
-		for (size_t Index = 0; Index < 2; ++Index)
-		{
-			CHECK(std::fabs((*Steer->Waypoints)[Index][0] - Wanted[Index][0]) < 1e-9);
-			CHECK(std::fabs((*Steer->Waypoints)[Index][1] - Wanted[Index][1]) < 1e-9);
-		}
-	}
+	TestSteering(Subsystem, Component, Actor, Socket);
 	Log.clear();
 	CHECK(!Subsystem.SteerAlong(TEXT("main"), {}, 100.0f));
 	CHECK(Log == std::vector<std::string>{"invalid_field"});

@@ -422,6 +422,14 @@ struct FTransform
 		return {B.Rotation * Rotation, B.Rotation.RotateVector(Translation * B.Scale) + B.Translation};
 	}
 	FVector InverseTransformPosition(const FVector& V) const { return Rotation.UnrotateVector(V - Translation); }
+	FVector TransformVector(const FVector& V) const { return Rotation.RotateVector(V * Scale); }
+	FVector TransformVectorNoScale(const FVector& V) const { return Rotation.RotateVector(V); }
+	FVector InverseTransformVector(const FVector& V) const
+	{
+		const FVector Turned = Rotation.UnrotateVector(V);
+		return {Turned.X / Scale.X, Turned.Y / Scale.Y, Turned.Z / Scale.Z};
+	}
+	void SetScale3D(const FVector& In) { Scale = In; }
 
 private:
 	FQuat Rotation;
@@ -438,7 +446,6 @@ struct FMath
 		return std::min(std::max(Value, Low), High);
 	}
 	static double DegreesToRadians(double Degrees) { return Degrees * 3.141592653589793 / 180.0; }
-	static double UnwindDegrees(double Degrees) { return std::remainder(Degrees, 360.0); }
 };
 
 struct FPlatformTime

@@ -290,8 +290,8 @@ FSessionMemory::FCharacter* FSessionMemory::Find(std::string_view Character)
 
 const FSessionMemory::FCharacter* FSessionMemory::Find(std::string_view Character) const
 {
-	const auto Found = std::find_if(Characters.begin(), Characters.end(),
-		[Character](const FCharacter& Each) { return Each.Name == Character; });
+	const auto Found = std::find_if(
+		Characters.begin(), Characters.end(), [Character](const FCharacter& Each) { return Each.Name == Character; });
 	return Found == Characters.end() ? nullptr : &*Found;
 }
 

@@ -22,7 +22,8 @@ struct FPath
 	/** The character is at a place now: what it has reached need not be asked for again. */
 	void PassAt(const FPlace& Place);
 
-	/** The rest of the path for a character that stands at To in other axes, and sees the path lie as it did at From. */
+	/** The rest of the path for a character that stands at To in other axes, and sees the path lie as it did at From.
+	 */
 	FPath Moved(const FPlace& From, const FPlace& To) const;
 };
 
