@@ -11,6 +11,8 @@ never look at the events. Every wait is bounded, and every failure is a `ClientE
 
 A connection that drops is opened again and its session resumed, for `ClientConfig.resume_seconds`; events, buffers and
 prompt ids go on, and only `generate` and `edit` under way fail. Report playheads, so that the server keeps what was lost.
+When the server no longer has the session, the client ends with ConnectionLostError: what to ask of another one, whose frames
+count from 0 again, is the caller's to decide.
 """
 
 from __future__ import annotations
