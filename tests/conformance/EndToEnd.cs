@@ -16,7 +16,7 @@ using MotionBridge;
 public static class EndToEnd
 {
     private const double Step = 1.0 / 60.0;
-    private const double Patience = 600.0;
+    private const double Patience = 1800.0;
     private static readonly Stopwatch Watch = Stopwatch.StartNew();
     private static readonly List<double> Gaps = new List<double>();
     private static MotionClient client;

@@ -17,7 +17,7 @@ from protocol.client import Client, ClientConfig, FrameBlock, connect
 from protocol.messages import PromptStatus
 from protocol.poses import Poses
 
-BOUND_SECONDS = 600.0
+BOUND_SECONDS = 1800.0
 """Only so that a hang ends."""
 FRAME_RATE = 30.0
 STANDSTILL_SECONDS = limits.MAX_AHEAD_SECONDS + 0.5

@@ -182,7 +182,7 @@ namespace MotionBridge.Unity
         private void OnDisable()
         {
             DropPlayable();
-            if (Client != null && Client.State == ConnectionState.Connected && Stream != null && Stream.Exists)
+            if (Client != null && Stream != null && Stream.Exists)
             {
                 Client.Control("remove", CharacterName);
             }

@@ -123,6 +123,26 @@ namespace MotionBridge.Tests
         }
 
         [Test]
+        public void ACharacterRemovedWithoutAConnectionIsRemovedWhenTheSessionGoesOn()
+        {
+            server = new FakeServer();
+            client = server.Client();
+            server.Connect(client, "token");
+            var walk = Walk("hero", 0, 60);
+            server.Drop(client);
+            Assert.IsFalse(client.Control("remove", "hero"));
+            Assert.AreEqual(PromptState.Cancelled, walk.State);
+            Assert.IsFalse(client.Find("hero").Exists);
+            client.SendPrompt("a person bows", "hero");
+            LoseSession("token", true, "hero");
+            CollectionAssert.AreEqual(
+                new[] { "hello", "control", "prompt" }, server.Transport.Received.Select(message => message.Type));
+            Assert.IsFalse(client.Find("hero").Exists);
+            LoseSession();
+            Assert.IsEmpty(server.Got("control"));
+        }
+
+        [Test]
         public void NothingIsToldAgainWhenThatIsSwitchedOff()
         {
             server.Options.Restore = false;
@@ -187,14 +207,14 @@ namespace MotionBridge.Tests
             client.Update(0.0);
         }
 
-        private void LoseSession()
+        private void LoseSession(string resume = null, bool resumed = false, params string[] characters)
         {
             server.Drop(client);
             while (client.State == ConnectionState.WaitingToRetry)
             {
                 client.Update(0.05);
             }
-            server.Welcome(client);
+            server.Welcome(client, resume, resumed, characters);
         }
 
         private Place PlaceOf(string character)

@@ -93,7 +93,7 @@ namespace MotionBridge
             Problem = "";
             if (welcome.Resumed)
             {
-                prompts.SessionResumed();
+                SessionResumed();
                 KeepOnly(welcome.Characters);
             }
             else if (again)

@@ -8,6 +8,7 @@ namespace MotionBridge
         private const string IdleText = "a person stands still";
 
         private readonly List<CharacterSettings> settings = new List<CharacterSettings>();
+        private readonly HashSet<string> removalsDue = new HashSet<string>();
         private readonly Pose placed = new Pose();
 
         private CharacterSettings FindSettings(string character)
@@ -38,8 +39,38 @@ namespace MotionBridge
             settings.RemoveAll(known => known.Character == character);
         }
 
+        /// <summary>A removed character is gone at once; without a connection, the session is told when it goes on.</summary>
+        private void Remove(string character, bool sent)
+        {
+            Forget(character);
+            var stream = Find(character);
+            if (stream != null)
+            {
+                stream.End();
+            }
+            if (!sent)
+            {
+                prompts.Cancel(character, "the character was removed");
+                if (stream != null)
+                {
+                    removalsDue.Add(character);
+                }
+            }
+        }
+
+        private void SessionResumed()
+        {
+            prompts.SessionResumed();
+            foreach (var character in removalsDue)
+            {
+                Write("control", new Fields().With("character", character).With("action", "remove"));
+            }
+            removalsDue.Clear();
+        }
+
         private void SessionLost(bool restore)
         {
+            removalsDue.Clear();
             prompts.SessionLost(restore);
             if (restore)
             {

@@ -209,30 +209,25 @@ namespace MotionBridge
         }
 
         /// <summary>Pauses, resumes, stops or removes a character, or switches its root motion (SPEC.md, <c>control</c>).</summary>
-        /// <returns>False without a connection.</returns>
+        /// <returns>False without a connection; a character that is removed then is gone all the same.</returns>
         public bool Control(string action, string character = Limits.DefaultCharacter)
         {
             var sent = Send("control", new Fields().With("character", character).With("action", action));
-            if (!sent)
-            {
-                return false;
-            }
-            var known = SettingsOf(character);
-            known.Control(action);
-            var stream = Find(character);
-            if (stream != null)
-            {
-                stream.IsPaused = known.IsPaused;
-            }
             if (action == "remove")
             {
-                Forget(character);
+                Remove(character, sent);
+            }
+            else if (sent)
+            {
+                var known = SettingsOf(character);
+                known.Control(action);
+                var stream = Find(character);
                 if (stream != null)
                 {
-                    stream.End();
+                    stream.IsPaused = known.IsPaused;
                 }
             }
-            return true;
+            return sent;
         }
 
         /// <summary>Asks for a whole clip; the answer comes through the handle.</summary>

@@ -97,6 +97,16 @@ namespace MotionBridge
             }
         }
 
+        /// <summary>Ends all prompts of a character.</summary>
+        public void Cancel(string character, string reason)
+        {
+            foreach (var handle in open.FindAll(each => each.Character == character && !each.IsDone))
+            {
+                handle.Set(PromptState.Cancelled, reason);
+            }
+            Prune();
+        }
+
         /// <summary>Ends what has not reached the server, when the user closes.</summary>
         public void Close()
         {
