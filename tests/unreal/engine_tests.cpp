@@ -418,7 +418,12 @@ void TestSteering(
 	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0)}, 0.0f));
 	CheckWaypoints(LastSteer(Socket), {{0.0, 1.0}});
 	Component.RootMotion = EMotionBridgeRootMotion::MoveActor;
-	CHECK(!Subsystem.SteerAlong(TEXT("nobody"), {FVector(1.0, 0.0, 0.0)}, 0.0f));
+	// One that has not been shown is taken to stand where its timeline begins.
+	CHECK(Subsystem.SteerAlong(TEXT("new"), {FVector(100.0, -50.0, 0.0)}, 0.0f));
+	CheckWaypoints(LastSteer(Socket), {{0.5, 1.0}});
+	Component.Character = TEXT("new");
+	CHECK(!Component.WalkTo({FVector(1.0, 0.0, 0.0)}, 0.0f));
+	Component.Character = TEXT("main");
 }
 
 void TestSubsystemAndComponent()

@@ -13,8 +13,8 @@ namespace MotionBridge::Tests
 namespace
 {
 
-FPrompt Ask(FConnected& Test, const char* Character, const char* Id, EMode Mode = EMode::Replace,
-	EOnEnd OnEnd = EOnEnd::Idle)
+FPrompt Ask(
+	FConnected& Test, const char* Character, const char* Id, EMode Mode = EMode::Replace, EOnEnd OnEnd = EOnEnd::Idle)
 {
 	FPrompt Prompt;
 	Prompt.Character = Character;

@@ -180,11 +180,7 @@ TArray<FString> FMotionBridgeClient::SendTimeline(
 
 bool FMotionBridgeClient::Steer(const FString& Character, float YawDegrees, float Speed)
 {
-	MotionBridge::FPlace Place;
-	if (!FindPlace(Character, Place))
-	{
-		return false;
-	}
+	const MotionBridge::FPlace Place = SamplePlace(Character).value_or(MotionBridge::FPlace());
 	MotionBridge::FSteer Message;
 	Message.Character = MotionBridge::FromEngine(Character);
 	// Yaw turns to the right as seen from above, heading to the left.
@@ -196,11 +192,7 @@ bool FMotionBridgeClient::Steer(const FString& Character, float YawDegrees, floa
 
 bool FMotionBridgeClient::SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed)
 {
-	MotionBridge::FPlace Place;
-	if (!FindPlace(Character, Place))
-	{
-		return false;
-	}
+	const MotionBridge::FPlace Place = SamplePlace(Character).value_or(MotionBridge::FPlace());
 	MotionBridge::FSteer Message;
 	Message.Character = MotionBridge::FromEngine(Character);
 	Message.Waypoints.emplace();
@@ -220,13 +212,22 @@ bool FMotionBridgeClient::SendSteer(const MotionBridge::FSteer& Message)
 	return Send(Message, MotionBridge::ToEngine(Message.Character));
 }
 
-bool FMotionBridgeClient::FindPlace(const FString& Character, MotionBridge::FPlace& Out)
+std::optional<MotionBridge::FPlace> FMotionBridgeClient::SamplePlace(const FString& Character)
 {
 	const MotionBridge::FCharacterStream* Stream = FindCharacter(MotionBridge::FromEngine(Character));
 	MotionBridge::FPose Pose;
-	if (Stream && Stream->SamplePose(Pose) != MotionBridge::ESample::Nothing)
+	if (!Stream || Stream->SamplePose(Pose) == MotionBridge::ESample::Nothing)
 	{
-		Out = MotionBridge::PlaceOf(Pose);
+		return std::nullopt;
+	}
+	return MotionBridge::PlaceOf(Pose);
+}
+
+bool FMotionBridgeClient::FindPlace(const FString& Character, MotionBridge::FPlace& Out)
+{
+	if (const std::optional<MotionBridge::FPlace> Place = SamplePlace(Character))
+	{
+		Out = *Place;
 		return true;
 	}
 	FMotionBridgeErrorEvent Event;

@@ -48,13 +48,16 @@ public:
 	TArray<FString> SendTimeline(const FString& Character, const TArray<FMotionBridgeTimelineEntry>& Entries,
 		bool bQueue, EMotionBridgeOnEnd OnEnd);
 
-	/** Bends a walk by YawDegrees to the right of where the character faces now; speed in cm/s, 0 for its own. */
+	/**
+	 * Bends a walk by YawDegrees to the right of where the character faces now, or will when it is first shown; speed
+	 * in cm/s, 0 for its own.
+	 */
 	bool Steer(const FString& Character, float YawDegrees, float Speed);
 
 	/**
-	 * Bends a walk along 1 to 32 way-points, in order: cm from where the character stands now, X ahead and Y to the
-	 * right of where it faces now; heights do not count. Speed in cm/s, 0 for its own. After the last one it walks
-	 * straight on.
+	 * Bends a walk along 1 to 32 way-points, in order: cm from where the character stands now, or will when it is first
+	 * shown, X ahead and Y to its right; heights do not count. Speed in cm/s, 0 for its own. After the last one it
+	 * walks straight on.
 	 */
 	bool SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed);
 
@@ -89,6 +92,7 @@ private:
 	explicit FMotionBridgeClient(const FMotionBridgeConnectionSettings& Settings);
 
 	bool Send(const MotionBridge::FClientMessage& Message, const FString& Character);
+	std::optional<MotionBridge::FPlace> SamplePlace(const FString& Character);
 	/** Tells the log and whoever listens. */
 	void Fail(const FMotionBridgeErrorEvent& Event);
 

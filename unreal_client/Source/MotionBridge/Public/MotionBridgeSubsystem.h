@@ -52,18 +52,18 @@ public:
 		const FString& Character, const TArray<FMotionBridgeTimelineEntry>& Entries, EMotionBridgeOnEnd OnEnd);
 
 	/**
-	 * Bends the path of a walking character: by YawDegrees to the right of where it faces now; speed in cm/s, 0 for its
-	 * own. False, after On Error, when it is refused, and before the character is shown. A MotionBridge component
-	 * steers in the axes of the world.
+	 * Bends the path of a walking character: by YawDegrees to the right of where it faces now, or will when it is first
+	 * shown; speed in cm/s, 0 for its own. False, after On Error, when it is refused. A MotionBridge component steers
+	 * in the axes of the world.
 	 */
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	bool Steer(const FString& Character, float YawDegrees, float Speed);
 
 	/**
-	 * Bends the path of a walking character along 1 to 32 way-points, in order: cm from where it stands now, X ahead
-	 * and Y to the right of where it faces now; heights do not count. Speed in cm/s, 0 for its own. After the last one
-	 * it walks straight on. False, after On Error, when it is refused, and before the character is shown. A
-	 * MotionBridge component takes locations of the world.
+	 * Bends the path of a walking character along 1 to 32 way-points, in order: cm from where it stands now, or will
+	 * when it is first shown, X ahead and Y to its right; heights do not count. Speed in cm/s, 0 for its own. After the
+	 * last one it walks straight on. False, after On Error, when it is refused. A MotionBridge component takes
+	 * locations of the world.
 	 */
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	bool SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed);
