@@ -11,4 +11,5 @@
 #include "../../unreal_client/Source/MotionBridgeCore/Private/Retarget.cpp"
 #include "../../unreal_client/Source/MotionBridgeCore/Private/Session.cpp"
 #include "../../unreal_client/Source/MotionBridgeCore/Private/SessionMemory.cpp"
+#include "../../unreal_client/Source/MotionBridgeCore/Private/SessionReceiving.cpp"
 #include "../../unreal_client/Source/MotionBridgeCore/Private/Skeleton.cpp"
