@@ -8,14 +8,15 @@ than 2 s beyond the last playhead, and splices at the end of the first sentence,
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from protocol import limits
-from protocol.client import Client, ClientConfig, FrameBlock, connect
+from protocol.client import Client, ClientConfig, Event, FrameBlock, connect
+from protocol.fields import Mode
 from protocol.messages import PromptStatus
-from protocol.poses import Poses
+from protocol.poses import Encoding
 
 BOUND_SECONDS = 1800.0
 """Only so that a hang ends."""
@@ -55,63 +56,79 @@ Frames = dict[int, tuple[np.ndarray, int]]
 """By index: root and rotations (91,) as float 32, and contacts."""
 
 
-def flattened(poses: Poses, first: int) -> Frames:
-    """The frames of a run."""
-    values = np.concatenate([poses.root, poses.rotations.reshape(len(poses), -1)], axis=1).astype("<f4")
-    return {first + at: (values[at], int(poses.contacts[at])) for at in range(len(poses))}
+@dataclass
+class Heard:
+    """What came of a sentence: its frames, and from where to where (excluded) the server says that they go."""
+
+    frames: Frames = field(default_factory=dict)
+    start: int = -1
+    end: int = -1
+
+    def take(self, event: Event) -> None:
+        """A run of frames, or a status, of this sentence."""
+        if isinstance(event, FrameBlock):
+            poses = event.poses
+            values = np.concatenate([poses.root, poses.rotations.reshape(len(poses), -1)], axis=1).astype("<f4")
+            for at, (value, contacts) in enumerate(zip(values, poses.contacts, strict=True)):
+                self.frames[event.first + at] = value, int(contacts)
+        elif isinstance(event, PromptStatus) and event.frame is not None:
+            if event.status == "started":
+                self.start = event.frame
+            elif event.status == "finished":
+                self.end = event.frame
+                self.frames = {index: frame for index, frame in self.frames.items() if index < event.frame}
 
 
-async def two_sentences(url: str, encoding: str = "float32") -> dict[str, Frames]:
+async def two_sentences(url: str, encoding: Encoding = "float32") -> dict[str, Heard]:
     """`FIRST`, then `SECOND` on the same timeline."""
+    heard = {FIRST.name: Heard(), SECOND.name: Heard()}
     async with asyncio.timeout(BOUND_SECONDS), connect(ClientConfig(url=url, encoding=encoding)) as client:
-        names = {await _send(client, FIRST): FIRST.name}
-        frames: dict[str, Frames] = {FIRST.name: {}, SECOND.name: {}}
+        of_prompt = {await _send(client, FIRST): heard[FIRST.name]}
         standstill, newest = FIRST.standstill, -1
         async for event in client:
             if isinstance(event, FrameBlock):
-                frames.setdefault(names.get(event.prompt or "", "idle"), {}).update(flattened(event.poses, event.first))
                 newest = event.first + len(event.poses) - 1
-                if newest >= standstill and len(names) == 1:
-                    names[await _send(client, SECOND, mode="queue")] = SECOND.name
-            elif isinstance(event, PromptStatus) and names[event.id] == SECOND.name:
-                if event.status == "started":
-                    standstill = newest + FIRST.frames + SECOND.frames
-                elif event.status == "finished":
-                    return frames
+                if newest >= standstill and len(of_prompt) == 1:
+                    of_prompt[await _send(client, SECOND, mode="queue")] = heard[SECOND.name]
+            about = getattr(event, "prompt", None) or getattr(event, "id", None)
+            if about in of_prompt:
+                of_prompt[about].take(event)
+            if heard[SECOND.name].end >= 0:
+                return heard
+            if heard[SECOND.name].start >= 0:
+                standstill = heard[SECOND.name].start + SECOND.frames
             if newest >= 0:
                 await client.playhead(min(newest, standstill))
     raise AssertionError("the stream ended before the second sentence did")
 
 
-async def alone(url: str, sentence: Sentence) -> Frames:
+async def alone(url: str, sentence: Sentence) -> Heard:
     """A sentence at the beginning of a timeline."""
+    heard = Heard()
     async with asyncio.timeout(BOUND_SECONDS), connect(ClientConfig(url=url)) as client:
         await _send(client, sentence)
-        frames: Frames = {}
         async for event in client:
-            if isinstance(event, FrameBlock):
-                frames.update(flattened(event.poses, event.first))
-            elif isinstance(event, PromptStatus) and event.status == "finished":
-                assert event.frame is not None
-                return {index: frame for index, frame in frames.items() if index < event.frame}
+            heard.take(event)
+            if heard.end >= 0:
+                return heard
     raise AssertionError("the stream ended before the sentence did")
 
 
-def assert_same(received: Frames, expected: Frames, sentence: Sentence, tolerance: float = 0.0) -> str:
+def assert_same(received: Frames, heard: Heard, sentence: Sentence, tolerance: float = 0.0) -> str:
     """Every frame that both got is the same, within ``tolerance``, and few are missing; returns the count, for people."""
-    both = sorted(received.keys() & expected.keys())
+    length = heard.end - heard.start
+    assert abs(length - sentence.frames) <= 1, f"the server made {length} frames of {sentence.name}"
+    outside = sorted(index for index in received if not heard.start <= index < heard.end)
+    assert not outside, f"{sentence.name} has frames {outside[:3]}, outside of {heard.start}..{heard.end}"
+    both = sorted(received.keys() & heard.frames.keys())
     for index in both:
-        ours, theirs = received[index], expected[index]
+        ours, theirs = received[index], heard.frames[index]
         name = f"{sentence.name}, frame {index}"
         np.testing.assert_allclose(ours[0], theirs[0], rtol=0.0, atol=tolerance, err_msg=name)
         assert ours[1] == theirs[1], f"contacts of {name}"
-    first, last = min(expected), max(expected)
-    assert abs(last - first + 1 - sentence.frames) <= 1, "the server made it another length"
-    outside = sorted(index for index in received if not first <= index <= last)
-    assert not outside, f"{sentence.name} has frames {outside[:3]}… that the Python client did not get"
-    assert len(both) > LEAST_SHARE * sentence.frames, f"only {len(both)} of {sentence.frames} frames came to both"
-    return f"{sentence.name}: {len(both)} of {last - first + 1} frames equal"
+    assert len(both) > LEAST_SHARE * length, f"only {len(both)} of {length} frames came to both"
+    return f"{sentence.name}: {len(both)} of {length} frames equal"
 
 
-async def _send(client: Client, sentence: Sentence, mode: str = "replace") -> str:
+async def _send(client: Client, sentence: Sentence, mode: Mode = "replace") -> str:
     return await client.prompt(sentence.text, seconds=sentence.seconds, seed=sentence.seed, mode=mode, on_end="hold")
