@@ -106,17 +106,16 @@ FPlace Standing(FConnected& Test)
 
 } // namespace
 
-TEST_CASE("a place turns points to its own axes and back")
+TEST_CASE("a place turns points from its own axes")
 {
 	const FPlace Place = PlaceOf(MakePose(0.5 * 3.141592653589793, 2.0f));
 	CHECK(std::fabs(Place.Heading - 0.5 * 3.141592653589793) < 1e-6);
-	const FVec3 Local = ToLocal(Place, {3.0, 5.0, 2.0});
-	// It faces +X: what lies there is ahead.
-	CHECK(std::fabs(Local.X) < 1e-6);
-	CHECK(std::fabs(Local.Z - 3.0) < 1e-6);
-	const FVec3 Back = FromLocal(Place, Local);
-	CHECK(std::fabs(Back.X - 3.0) < 1e-9);
-	CHECK(std::fabs(Back.Z - 2.0) < 1e-9);
+	// It faces +X: what lies ahead lies there, and -Z is to its left.
+	const FVec3 Point = FromLocal(Place, {0.5, 9.0, 3.0});
+	CHECK(std::fabs(Point.X - 3.0) < 1e-6);
+	CHECK(Point.Y == 0.0);
+	CHECK(std::fabs(Point.Z - 1.5) < 1e-6);
+	CHECK(std::fabs(WrapAngle(4.0) - (4.0 - 2.0 * 3.141592653589793)) < 1e-12);
 }
 
 TEST_CASE("prompts that were not over are sent again, the first at once and the others after it")
@@ -181,7 +180,7 @@ TEST_CASE("a refused timeline is forgotten as a whole")
 	CHECK(SentTo(Test).empty());
 }
 
-TEST_CASE("a path lies where it did for who walks it, without the way-points that were reached")
+TEST_CASE("a path goes with the character to where its new timeline begins, without the way-points that were reached")
 {
 	FConnected Test;
 	Ask(Test, "hero", "p");
@@ -217,11 +216,9 @@ TEST_CASE("a path lies where it did for who walks it, without the way-points tha
 	const FSteer& Again = *std::get_if<FSteer>(&Decoded);
 	REQUIRE(Again.Waypoints);
 	REQUIRE(Again.Waypoints->size() == 1);
-	const FVec3 Wanted = ToLocal(Lost, Far);
-	const FVec3 Got = ToLocal(Now, {(*Again.Waypoints)[0][0], 0.0, (*Again.Waypoints)[0][1]});
-	CHECK(std::fabs(Wanted.X - Got.X) < 1e-6);
-	CHECK(std::fabs(Wanted.Z - Got.Z) < 1e-6);
-	CHECK(std::fabs(WrapAngle(*Again.Heading - Now.Heading - 0.7 + Lost.Heading)) < 1e-6);
+	CHECK(std::fabs((*Again.Waypoints)[0][0] - Now.Point.X - (Far.X - Lost.Point.X)) < 1e-6);
+	CHECK(std::fabs((*Again.Waypoints)[0][1] - Now.Point.Z - (Far.Z - Lost.Point.Z)) < 1e-6);
+	CHECK(Again.Heading == 0.7);
 }
 
 TEST_CASE("root motion, pause and idling are told again, what held its pose is not")

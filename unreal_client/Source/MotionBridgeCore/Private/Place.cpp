@@ -10,11 +10,6 @@ namespace
 
 constexpr double TwoPi = 6.283185307179586;
 
-FVec3 TurnAboutUp(const FVec3& Vector, double Radians)
-{
-	return MulVec(FQuaternion{0.0, std::sin(0.5 * Radians), 0.0, std::cos(0.5 * Radians)}, Vector);
-}
-
 } // namespace
 
 FPlace PlaceOf(const FPose& Pose)
@@ -24,14 +19,11 @@ FPlace PlaceOf(const FPose& Pose)
 	return {{Pose.Root[0], 0.0, Pose.Root[2]}, std::atan2(Ahead.X, Ahead.Z)};
 }
 
-FVec3 ToLocal(const FPlace& Place, const FVec3& Point)
-{
-	return TurnAboutUp({Point.X - Place.Point.X, 0.0, Point.Z - Place.Point.Z}, -Place.Heading);
-}
-
 FVec3 FromLocal(const FPlace& Place, const FVec3& Local)
 {
-	return Place.Point + TurnAboutUp({Local.X, 0.0, Local.Z}, Place.Heading);
+	const double Half = 0.5 * Place.Heading;
+	const FQuaternion Turn{0.0, std::sin(Half), 0.0, std::cos(Half)};
+	return Place.Point + MulVec(Turn, FVec3{Local.X, 0.0, Local.Z});
 }
 
 double WrapAngle(double Radians)

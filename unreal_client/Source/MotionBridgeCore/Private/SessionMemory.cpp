@@ -37,19 +37,15 @@ FPath FPath::Moved(const FPlace& From, const FPlace& To) const
 {
 	FPath Out;
 	Out.Steer.Character = Steer.Character;
+	Out.Steer.Heading = Steer.Heading;
 	Out.Steer.Speed = Steer.Speed;
-	if (Steer.Heading)
-	{
-		Out.Steer.Heading = WrapAngle(*Steer.Heading - From.Heading + To.Heading);
-	}
 	if (HasWaypoints())
 	{
 		Out.Steer.Waypoints.emplace();
 		for (size_t Index = Passed; Index < Steer.Waypoints->size(); ++Index)
 		{
 			const std::array<double, 2>& Old = (*Steer.Waypoints)[Index];
-			const FVec3 New = FromLocal(To, ToLocal(From, {Old[0], 0.0, Old[1]}));
-			Out.Steer.Waypoints->push_back({New.X, New.Z});
+			Out.Steer.Waypoints->push_back({Old[0] + To.Point.X - From.Point.X, Old[1] + To.Point.Z - From.Point.Z});
 		}
 	}
 	return Out;

@@ -20,10 +20,7 @@ struct FPlace
 /** Where a pose stands. */
 MOTIONBRIDGECORE_API FPlace PlaceOf(const FPose& Pose);
 
-/** A point from the axes that a place is given in to the place's own: X to its left, Z ahead. Heights do not count. */
-MOTIONBRIDGECORE_API FVec3 ToLocal(const FPlace& Place, const FVec3& Point);
-
-/** The other way. */
+/** From a place's own axes (X to its left, Z ahead) to those that the place is given in; heights do not count. */
 MOTIONBRIDGECORE_API FVec3 FromLocal(const FPlace& Place, const FVec3& Local);
 
 /** An angle in radians as one within -pi to pi. */

@@ -22,7 +22,9 @@ struct FPath
 	/** The character is at a place now: what it has reached need not be asked for again. */
 	void PassAt(const FPlace& Place);
 
-	/** The rest of the path for a character that stands at To in other axes, and sees the path lie as it did at From.
+	/**
+	 * The rest of the path for a character that a new timeline puts at To, where the one before left it at From.
+	 * Headings stay: the axes of a stream are those of a mesh, and a new timeline does not turn the mesh.
 	 */
 	FPath Moved(const FPlace& From, const FPlace& To) const;
 };
