@@ -65,15 +65,13 @@ def read_character(path: Path) -> Character:
         _check_found(found, [nodes[joint].get("name", f"node {joint}") for joint in joints])
         tree = _tree(parents, set(joints) | set(titles), int(bones["pelvis"][0]))
         rest = _rest(nodes, parents, tree, inverse_bind)
+        facing = _facing({node: matrix[:3, 3] for node, matrix in rest.items()}, bones)
+        rig = _rig(tree, parents, rest, facing, bones)
     except (CharacterError, GltfError) as error:
         raise type(error)(f"{path}: {error}") from None
-    except (LookupError, TypeError, RecursionError, np.linalg.LinAlgError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise GltfError(f"{path} is damaged: its nodes or skins do not hang together ({error!r})") from error
-    positions = {node: matrix[:3, 3] for node, matrix in rest.items()}
-    facing = _facing(positions, bones)
-    rig = _rig(tree, parents, rest, facing, bones)
-    pelvis_parent = parents.get(int(bones["pelvis"][0]), -1)
-    above = rest[pelvis_parent] if pelvis_parent in rest else np.eye(4)
+    above = rest.get(parents.get(int(bones["pelvis"][0]), -1), np.eye(4))
     return Character(gltf, rig, tuple(tree), facing, above, found.convention.name)
 
 
@@ -130,9 +128,9 @@ def _humanoid(tree: dict[str, Any]) -> dict[int, str]:
     """Nodes and names of the human bones that a VRM file lists, 0.x or 1.0."""
     extensions = tree.get("extensions", {})
     listed = extensions.get("VRMC_vrm", extensions.get("VRM", {})).get("humanoid", {}).get("humanBones", {})
-    if isinstance(listed, list):
-        return {bone["node"]: bone["bone"] for bone in listed}
-    return {bone["node"]: name for name, bone in listed.items()}
+    pairs = [(bone["node"], bone["bone"]) for bone in listed] if isinstance(listed, list) else []
+    pairs = pairs or [(bone["node"], name) for name, bone in listed.items()]
+    return {node: name for node, name in pairs if node >= 0}
 
 
 def _check_found(found: bone_names.NamedMap, titles: list[str]) -> None:

@@ -28,6 +28,7 @@ _COMPONENTS: Final = {
     np.dtype(np.uint32): 5125,
     np.dtype(np.float32): 5126,
 }
+_LISTS: Final = ("accessors", "animations", "buffers", "bufferViews", "meshes", "nodes", "scenes", "skins")
 _SHAPES: Final = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 
 
@@ -149,7 +150,10 @@ def read_glb(path: Path) -> Gltf:
         raise GltfError(f"{path} is damaged: its JSON cannot be read ({error})") from error
     if not isinstance(tree, dict):
         raise GltfError(f"{path} is damaged: its JSON is no object")
-    buffers = tree.get("buffers", [])
-    if buffers and "uri" in buffers[0]:
-        raise GltfError(f"{path} keeps its data in {buffers[0]['uri'][:60]!r}; export the character as one .glb file")
+    for kind in _LISTS:
+        items = tree.get(kind, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise GltfError(f"{path} is damaged: its {kind} are no list of objects")
+    if any("uri" in buffer for buffer in tree.get("buffers", [])[:1]):
+        raise GltfError(f"{path} keeps its data in another file; export the character as one .glb file")
     return Gltf(tree, bytearray(chunks.get(_BIN_CHUNK, b"")))

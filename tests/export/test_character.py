@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import struct
 from pathlib import Path
 
@@ -212,6 +214,34 @@ def test_what_is_no_glb_is_named(data: bytes, message: str, tmp_path: Path):
     (tmp_path / "x.glb").write_bytes(data)
     with pytest.raises(GltfError, match=message):
         read_character(tmp_path / "x.glb")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_damaged_tree_is_an_error_of_ours_or_none(seed: int, tmp_path: Path):
+    character(rig("t_pose")).write(tmp_path / "character.glb")
+    rng, gltf = np.random.default_rng(seed), read_glb(tmp_path / "character.glb")
+    for _ in range(2):
+        spot: dict | list = gltf.tree[
+            str(rng.choice(["nodes", "skins", "accessors", "bufferViews", "buffers", "scenes"]))
+        ]
+        while True:
+            key = rng.integers(len(spot)).item() if isinstance(spot, list) else str(rng.choice(list(spot)))
+            if not isinstance(spot[key], (dict, list)) or not spot[key] or rng.random() < 0.2:
+                break
+            spot = spot[key]
+        spot[key] = [None, -1, 0, 10**9, 0.5, "x", [], {}, True][rng.integers(9)]
+    (tmp_path / "damaged.glb").write_bytes(chunked(json.dumps(gltf.tree).encode(), bytes(gltf.binary)))
+    with contextlib.suppress(GltfError, CharacterError):
+        found = read_character(tmp_path / "damaged.glb")
+        write_character(tmp_path / "walk.glb", found, *walker(frames=2), FPS, "x")
+
+
+def chunked(text: bytes, binary: bytes) -> bytes:
+    """A binary glTF of a JSON text and a binary chunk, each filled up to whole words."""
+    text += b" " * (-len(text) % 4)
+    binary += bytes(-len(binary) % 4)
+    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
+    return struct.pack("<III", 0x46546C67, 2, 12 + len(chunks)) + chunks
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
