@@ -29,9 +29,8 @@ from server.pace import FASTEST, Pace
 
 # Frames are locked in blocks whose ends depend on the clock; what is locked must not, so nothing looks at what follows.
 _CAUSAL: Final = ContactSettings(least_contact=0.0, least_gap=0.0)
-BLOCK_SECONDS: Final = 1.0
-"""Client frames are made so far beyond what is asked for. A longer block costs less per frame and more at once, and more of it
-is thrown away when the motion changes."""
+MARGIN_SECONDS: Final = 0.3
+"""Frames that are asked for and not made yet are made with so many more: one by one they would cost many times as much."""
 
 
 def resample(motion: Motion, times: Array) -> Poses:
@@ -160,7 +159,8 @@ class Track:
 
     def reach(self, end: int) -> int:
         """Makes client frames up to ``end`` (excluded); returns how far the planned motion allowed, ``end`` at most."""
-        make([(self, end)])
+        if self.made < end:
+            make([(self, end + math.ceil(MARGIN_SECONDS * self.frame_rate))])
         return min(end, self.made)
 
     def poses(self, first: int, end: int) -> Poses:
@@ -191,6 +191,11 @@ class Track:
             self._feet = self._feet[: first - self._first]
         self._pace.cut(first)
         return first
+
+    @property
+    def can_make(self) -> int:
+        """One past the last client frame that the planned motion allows; an estimate where pace may change."""
+        return self._pace.first_frame(self.end)
 
     def window(self, end: int) -> Window | None:
         """What the client frames from the next one to make to ``end`` are made of, as far as the motion goes."""
@@ -245,14 +250,14 @@ class Window:
 
 
 def make(wanted: Iterable[tuple[Track, int]]) -> None:
-    """Makes the client frames of each track up to the one given with it (excluded) and a block more, as far as it goes.
+    """Makes the client frames of each track up to the one given with it (excluded), as far as its motion goes.
 
     All in one: the calls of numpy, most of the time of a single block, are shared. A track's frames are the same, bit for
     bit, whatever is made with them and in however many steps.
     """
     alike: dict[Hashable, list[Window]] = {}
     for track, end in wanted:
-        if track.made < end and (window := track.window(end + math.ceil(BLOCK_SECONDS * track.frame_rate))) is not None:
+        if (window := track.window(end)) is not None:
             alike.setdefault((track.settings, track.feet is None), []).append(window)
     for windows in alike.values():
         _make(windows)
