@@ -59,6 +59,11 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._taken_over: asyncio.Future[None] = self._loop.create_future()
 
+    @property
+    def admitted(self) -> bool:
+        """Whether it has one of the server's places: not when it found none, and its client did not go on with a session."""
+        return self._session.admitted
+
     async def run(self) -> None:
         """Serves the client. Returns when the connection is closed; its session has ended, or waits to be resumed."""
         _limit_send_buffer(self._socket)
@@ -139,7 +144,8 @@ class Connection:
                 late = 0.0
             except TimeoutError:
                 now = self._loop.time()
-                next_tick, late = self._ticks.after(max(now, next_tick)), max(0.0, now - next_tick)
+                late = min(max(0.0, now - next_tick), self._config.tick_seconds)
+                next_tick = self._ticks.after(max(now, next_tick))
 
     async def _send(self, messages: list[bytes]) -> bool:
         """Sends messages; False when the client took nothing in time and the connection is closed."""

@@ -91,7 +91,7 @@ class Session:
         token: str | None = None,
         find: Callable[[Hello, float], Session | None] = lambda hello, now: None,
     ) -> None:
-        """``full``: the server has no room, the client is told so after its `hello`.
+        """``full``: the server has no room, the client is told so after a `hello` that goes on with no earlier session.
 
         ``token`` is what the client may resume with. ``find`` gives, at a `hello` that resumes, the earlier session, resumed.
         """
@@ -219,6 +219,11 @@ class Session:
     # Life of the connection
 
     @property
+    def admitted(self) -> bool:
+        """Whether the server had room for it."""
+        return not self._full
+
+    @property
     def greeted(self) -> bool:
         """Whether a `hello` was accepted."""
         return self._hello is not None
@@ -261,14 +266,14 @@ class Session:
         except HelloError as error:
             self._refuse_for_good(error.code, str(error))
             return
-        if self._full:
-            text = f"the server has {self._config.max_connections} connections already, which is its limit"
-            self._refuse_for_good(ErrorCode.SERVER_FULL, text)
-            return
         if hello.resume is not None:
             self.successor = self._find(hello, now)
             if self.successor is not None:
                 return
+        if self._full:
+            text = f"the server has {self._config.max_connections} connections already, which is its limit"
+            self._refuse_for_good(ErrorCode.SERVER_FULL, text)
+            return
         self._hello = hello
         self._packer = FramePacker(hello.frame_rate, hello.encoding)
         config, model = self._config, self._model

@@ -59,7 +59,7 @@ class Sessions:
             self._rng,
             full=full,
             token=token,
-            find=self._find,
+            find=lambda hello, now: self._find(hello, now, full=full),
         )
 
     def hold(self, session: Session, let_go: Callable[[], None]) -> None:
@@ -84,13 +84,16 @@ class Sessions:
             self._end_oldest()
         return True
 
-    def _find(self, hello: Hello, now: float) -> Session | None:
-        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit."""
+    def _find(self, hello: Hello, now: float, *, full: bool) -> Session | None:
+        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit.
+
+        ``full``: there is no room for one that waits, but one that a connection holds has a place, and keeps it.
+        """
         self._expire(now)
         token = hello.resume
         if token is None:
             return None
-        if token in self._parked and self._parked[token][0].fits(hello):
+        if not full and token in self._parked and self._parked[token][0].fits(hello):
             session, _ = self._parked.pop(token)
         elif token in self._held and self._held[token][0].fits(hello):
             session, let_go = self._held.pop(token)
