@@ -289,6 +289,7 @@ class Session:
             context_frames=model.context_frames,
             max_frames=model.max_frames,
             foot_lock=config.foot_lock,
+            first_frames=model_frames(config.first_seconds, model.fps),
         )
         self._outbox.greet(encode(welcome(hello, self.id, config, model, resume=self.token, characters=None)))
 

@@ -22,6 +22,8 @@ from server.track import Track
 
 STEP_FRAMES: Final = 4
 """The model's step of 0.2 s in its frames; lengths are multiples of it, and a context shorter than it is useless."""
+LEAST_REST_FRAMES: Final = 20
+"""A rest shorter than this is made with the first frames."""
 RETRY_SECONDS: Final = 0.25
 FAILED_IDLE_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 1.0
@@ -68,11 +70,16 @@ class TimelineSettings:
     context_frames: int
     max_frames: int
     foot_lock: bool = True
+    first_frames: int | None = None
+    """Of a longer prompt that takes effect at once, so many are asked for first, to show sooner, and then the rest."""
 
 
 @dataclass(eq=False)
 class Entry:
-    """One accepted prompt. ``frames`` at the model's rate, None: the model's choice; ``end`` of its planned motion."""
+    """One accepted prompt. ``frames`` at the model's rate, None: the model's choice; ``end`` of its planned motion.
+
+    ``left`` of them are not made yet; what is made came in ``parts``.
+    """
 
     id: str | None
     text: str
@@ -81,6 +88,7 @@ class Entry:
     guidance: float | None = None
     left: int = 0
     end: int = 0
+    parts: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +245,13 @@ class CharacterTimeline:
         room = self._settings.max_frames - (self._settings.context_frames if context is not None else 0)
         length = entry.left or entry.frames
         frames = min(length, room) if length is not None else None
-        seed = entry.seed if entry.end == 0 else self._draw_seed()
+        first = self._settings.first_frames
+        if entry.end == 0 and self._at_once and context is not None and first is not None and length is not None:
+            frames = first if length >= first + LEAST_REST_FRAMES else frames
+        # The parts of a prompt are as its seed has them; each repetition is another.
+        seed = (
+            (entry.seed + entry.parts) % (limits.MAX_SEED + 1) if entry.left or not entry.parts else self._draw_seed()
+        )
         request = MotionRequest(entry.text, frames, seed, entry.guidance, None, context)
         self.pending = Pending(entry, splice, request, now)
         return request
@@ -271,6 +285,7 @@ class CharacterTimeline:
         entry.left = max(0, wanted - len(result)) if wanted is not None else 0
         entry.left -= entry.left % STEP_FRAMES
         entry.end = splice + len(result)
+        entry.parts += 1
         self._at_once = False
         if self._queue and self._queue[0] is entry:
             self._queue.popleft()
