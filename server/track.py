@@ -23,7 +23,7 @@ from server.motion.motion import Motion, concatenate
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
 from server.motion.steering import Course, Target, bend
-from server.motion.transition import hold, inertialize
+from server.motion.transition import hold, inertialize, top_speeds
 from server.motion.transition import place_after as placed
 from server.pace import FASTEST, Pace
 
@@ -65,6 +65,7 @@ class Track:
         self.start = 0
         self.travels = True
         self._skeleton = skeleton or default_skeleton()
+        self._fastest = top_speeds(self._skeleton)
         self._motion: Motion | None = None
         self._course = Course.empty()  # of the first frames of _motion
         self._target, self._target_at = Target(), 0
@@ -134,7 +135,7 @@ class Track:
             return self._rework(at)
         if place:
             motion = placed(before, motion)
-        motion = inertialize(before, motion, self.fps, self.half_life)
+        motion = inertialize(before, motion, self.fps, self.half_life, self._fastest)
         kept = self._motion[: at - self.start]
         seam = np.concatenate([kept.rotations[-1:], motion.rotations])
         motion = replace(motion, rotations=rot.unroll(seam)[1:])
