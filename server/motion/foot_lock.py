@@ -154,11 +154,11 @@ class FootLock:
         before = before if before is not None else FootState.of_shape(*bodies)
         self._follow(state, before)
 
-        away = (np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(-3, -2, -1))
+        away = np.asarray((np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(-3, -2, -1)))
         if away.any():
             state.drop[away] = self._legs.drop(pose.of(away), feet[away][:, :, 0] + state.offsets[away][:, :, 0])
         self._rise_slowly(state.drop, before.drop)
-        moved = away | (state.drop > 0.0)
+        moved = np.asarray(away | (state.drop > 0.0))
         if not moved.any():
             return Locked(root, rotations, state)
         shown = feet[moved] + state.offsets[moved]
