@@ -40,6 +40,8 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
+    "ahead": "timeline",
+    "ticks": "connection",
     "clips": "session",
     "outbox": "session",
     "sessions": "session",
