@@ -227,7 +227,7 @@ def _factor(text: str) -> tuple[str, float]:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", choices=("rvq", "masked", "residual", "length", "text"), help="which model")
+    parser.add_argument("model", choices=("rvq", "decoder", "masked", "residual", "length", "text"), help="which model")
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
     )

@@ -104,6 +104,10 @@ def train(args: argparse.Namespace) -> int:
         result = stages.train_rvq(
             args.data, args.run, dataclasses.replace(stages.RVQ_TRAINING, **given), stage, args.fresh
         )
+    elif args.model == "decoder":
+        from server.training.decoder import DECODER_TRAINING, train_decoder
+
+        result = train_decoder(args.data, args.run, dataclasses.replace(DECODER_TRAINING, **given), stage, args.fresh)
     else:
         config = dataclasses.replace(stages.TOKEN_TRAINING, **given)
         encode = stages.text_encoder(args.run / "text" / "export")
