@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgpack
 import numpy as np
@@ -42,6 +42,8 @@ from protocol.poses import (
 )
 
 M = TypeVar("M", bound=Model)
+SECRET_FIELDS: Final = frozenset({"token", "resume"})
+"""Of `hello` and `welcome`: no error quotes them, as errors are logged."""
 
 
 def build(model: type[M], **fields: object) -> M:
@@ -215,7 +217,7 @@ def _invalid_field(type_name: str, error: ValidationError, request_id: str | Non
     first, *others = error.errors(include_url=False, include_context=False)
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     message = f"{type_name}.{path}: {first['msg'].removeprefix('Value error, ')}"
-    if first["type"] != "missing":
+    if first["type"] != "missing" and path not in SECRET_FIELDS:
         message += f"; got {shown(first['input'])}"
     if others:
         message += f" (and {len(others)} more problems)"

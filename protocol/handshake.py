@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
@@ -14,13 +16,21 @@ from websockets.typing import Subprotocol
 
 from protocol import limits
 from protocol.buffer import DEFAULT_CAPACITY
-from protocol.client_errors import AddressError, ConnectionLostError, HandshakeError, RefusedError, UnreachableError
+from protocol.client_errors import (
+    AddressError,
+    CertificateError,
+    ConnectionLostError,
+    HandshakeError,
+    RefusedError,
+    UnreachableError,
+)
 from protocol.codec import build, encode, unpack, validate_server
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.messages import Error, Hello, Welcome
 from protocol.poses import Encoding
 
 LOG = logging.getLogger(__name__)
+FULL: Final = frozenset({ErrorCode.SERVER_FULL, ErrorCode.TOO_MANY_CONNECTIONS})
 DROPS: Final = frozenset({None, 1006, 1011})
 """Close codes of a connection that dropped, rather than being ended by one of the sides."""
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 2.0
@@ -32,7 +42,9 @@ class ClientConfig:
 
     url: str = limits.DEFAULT_URL
     name: str = "motionbridge-python"
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+    """PEM file of the authority that signed the certificate of a `wss://` server; None: those that the system trusts."""
     frame_rate: float = limits.DEFAULT_FRAME_RATE
     encoding: Encoding = "float32"
     open_timeout: float = 10.0
@@ -47,7 +59,7 @@ class ClientConfig:
 
 
 async def open_socket(config: ClientConfig) -> ClientConnection:
-    """An open WebSocket that speaks our subprotocol; UnreachableError or HandshakeError otherwise."""
+    """An open WebSocket that speaks our subprotocol; UnreachableError, CertificateError or HandshakeError otherwise."""
     try:
         socket = await websocket_connect(
             config.url,
@@ -59,6 +71,7 @@ async def open_socket(config: ClientConfig) -> ClientConnection:
             ping_interval=limits.PING_SECONDS,
             ping_timeout=limits.PING_SECONDS,
             max_size=limits.MAX_MESSAGE_BYTES,
+            **_tls(config),
         )
     except InvalidURI as error:
         raise AddressError(config.url) from error
@@ -66,12 +79,24 @@ async def open_socket(config: ClientConfig) -> ClientConnection:
         raise HandshakeError(config.url, str(error)) from error
     except TimeoutError as error:
         raise UnreachableError(config.url, f"no answer within {config.open_timeout:g} s") from error
+    except ssl.SSLCertVerificationError as error:
+        raise CertificateError(config.url, error.verify_message) from error
     except OSError as error:
         raise UnreachableError(config.url, error.strerror or str(error)) from error
     if socket.subprotocol != limits.SUBPROTOCOL:
         await socket.close()
         raise HandshakeError(config.url, f"it does not speak {limits.SUBPROTOCOL}")
     return socket
+
+
+def _tls(config: ClientConfig) -> dict[str, ssl.SSLContext]:
+    """What `connect` needs to check a `wss://` server by an authority of one's own."""
+    if config.ca is None or not config.url.lower().startswith("wss:"):
+        return {}
+    try:
+        return {"ssl": ssl.create_default_context(cafile=config.ca)}
+    except OSError as error:
+        raise CertificateError(config.url, f"{config.ca}: {error.strerror or error}") from error
 
 
 async def shake_hands(
@@ -116,7 +141,7 @@ async def resume_session(config: ClientConfig, token: str, received: int) -> tup
                 except (UnreachableError, HandshakeError) as error:
                     problem = str(error)
                 except RefusedError as error:
-                    if error.code != ErrorCode.SERVER_FULL:  # it may have the dropped connection still on its list
+                    if error.code not in FULL:  # it may have the dropped connection still on its list
                         raise ConnectionLostError(f"the dropped session cannot be resumed: {error}") from error
                     problem = str(error)
                 LOG.info("not resumed yet: %s", problem)

@@ -16,6 +16,7 @@ from protocol.limits import JOINT_COUNT
 from protocol.poses import CONTACT_BITS
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.rotation import Array
+from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
 
@@ -76,8 +77,17 @@ def can_edit(engine: MotionEngine) -> bool:
 class Batcher:
     """One thread that owns the engine. All methods may be called from any thread and return at once, but for `stop`."""
 
-    def __init__(self, engine: MotionEngine, *, max_batch: int, window_seconds: float, capacity: int) -> None:
+    def __init__(
+        self,
+        engine: MotionEngine,
+        *,
+        max_batch: int,
+        window_seconds: float,
+        capacity: int,
+        observer: Observer | None = None,
+    ) -> None:
         self._engine = engine
+        self._observer = observer or Observer()
         self._max_batch = max_batch
         self._window = window_seconds
         self._capacity = capacity
@@ -90,6 +100,19 @@ class Batcher:
     def start(self) -> None:
         """Starts the thread; once."""
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the model."""
+        return len(self._waiting)
+
+    def problem(self) -> str | None:
+        """Why a request could not be taken now; None: it could."""
+        if self._stopping or not self._thread.is_alive():
+            return "the model is not running"
+        if len(self._waiting) >= self._capacity:
+            return f"{self._capacity} requests wait for the model, which is the limit"
+        return None
 
     def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
         """Asks for a motion. ``deliver`` gets it, or the exception, once, in the model thread; it must not block.
@@ -160,7 +183,8 @@ class Batcher:
     def _make(self, batch: Sequence[tuple[Key, _Job]]) -> None:
         results: list[Result]
         try:
-            results = list(self._call([job.request for _, job in batch]))
+            with self._observer.batch(len(batch)):
+                results = list(self._call([job.request for _, job in batch]))
             if len(results) != len(batch):
                 raise GenerationError(f"the engine gave {len(results)} motions for {len(batch)} requests")
         except Exception as error:

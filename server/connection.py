@@ -20,6 +20,7 @@ from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
 from server.batcher import Batcher, BusyError, Result
 from server.config import ServeConfig
+from server.logs import SESSION
 from server.refusals import refusal
 from server.session import Close, Session
 from server.sessions import Sessions
@@ -57,6 +58,7 @@ class Connection:
 
     async def run(self) -> None:
         """Serves the client. Returns when the connection is closed; its session has ended, or waits to be resumed."""
+        SESSION.set(lambda: self._session.id)
         _limit_send_buffer(self._socket)
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
         try:
@@ -109,6 +111,8 @@ class Connection:
         self._session = self._session.successor or self._session
         if self._session.greeted:
             self._sessions.hold(self._session, self._let_go)
+            if self._session.account is not None:
+                LOG.info("session %s: opened with token %r", self._session.id, self._session.account.name)
         self._wake.set()
 
     def _take(self, data: bytes | str) -> None:
@@ -150,7 +154,8 @@ class Connection:
 
     async def _close(self, close: Close) -> None:
         reason = close.reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-        LOG.info("session %s: closing with code %d: %s", self._session.id, close.code, reason)
+        # Not the reason: it may quote the client.
+        LOG.info("session %s: closing with code %d", self._session.id, close.code)
         await self._socket.close(close.code, reason)
 
     def _exchange_jobs(self) -> None:

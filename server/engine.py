@@ -28,6 +28,7 @@ from server.motion import rotation as rot
 from server.motion.features import LAYOUTS, extract, headings, recover_root, recover_smooth_positions
 from server.motion.motion import Motion, MotionRequest
 from server.motion.rotation import Array
+from server.stopwatch import Stopwatch
 
 EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 MIN_SECONDS, MAX_TOKENS = 1.0, 49
@@ -67,6 +68,17 @@ class Engine:
         self._lock = threading.Lock()
         self._device = bundle.mean.device
         self._static_shapes = static_shapes
+        self.stopwatch = Stopwatch()
+        """Times the stages `text`, `length`, `base`, `residual`, `decode` and `solve` of a batch."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of the GPU that tensors use (`allocated`) and that this process holds (`reserved`); empty on a CPU."""
+        if self._device.type != "cuda":
+            return {}
+        return {
+            "allocated": torch.cuda.memory_allocated(self._device),
+            "reserved": torch.cuda.memory_reserved(self._device),
+        }
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         """One motion per request, independent of what else is in the batch but for rounding.
@@ -77,7 +89,8 @@ class Engine:
         if not requests:
             return []
         with self._lock, torch.inference_mode():
-            cond = self._text.encode([request.text for request in requests]).to(self._device)
+            with self.stopwatch("text"):
+                cond = self._text.encode([request.text for request in requests]).to(self._device)
             draws = [_Draw.of(request, self._sampling) for request in requests]
             made: dict[int, Motion] = {}
             for steps in sorted({draw.steps for draw in draws}):
@@ -115,7 +128,8 @@ class Engine:
         for start, stop in ranges:
             edited[start // self.token_frames : -(-stop // self.token_frames)] = True
         with self._lock, torch.inference_mode():
-            cond = self._text.encode([text]).to(self._device)
+            with self.stopwatch("text"):
+                cond = self._text.encode([text]).to(self._device)
             kept = self._encode(padded)[None]  # (1, N, Q)
             mask = torch.from_numpy(edited).to(self._device)[None]
             request = MotionRequest(text, seed=seed, guidance=guidance, steps=steps)
@@ -153,7 +167,8 @@ class Engine:
 
     def _generate(self, requests: Sequence[MotionRequest], cond: Tensor, draws: Sequence[_Draw]) -> list[Motion]:
         contexts = [self._context(request) for request in requests]
-        frames = self._frames(requests, contexts, cond, draws)
+        with self.stopwatch("length"):
+            frames = self._frames(requests, contexts, cond, draws)
         known = [len(context) // self.token_frames if context is not None else 0 for context in contexts]
         lengths = [k + -(-count // self.token_frames) for k, count in zip(known, frames, strict=True)]
         layers = self.bundle.rvq.config.quantizers
@@ -222,30 +237,32 @@ class Engine:
             "static_shapes": self._static_shapes,
         }
         guidance = torch.tensor([draw.guidance for draw in draws])
-        base = edit_base(
-            self.bundle.masked,
-            kept[..., 0],
-            mask,
-            cond,
-            lengths,
-            steps=draws[0].steps,
-            guidance=guidance,
-            temperature=self._sampling.temperature,
-            order_noise=self._sampling.order_noise,
-            **common,
-        )
-        made = generate_residual(
-            self.bundle.residual,
-            base,
-            cond,
-            lengths,
-            layers=self._sampling.residual_layers,
-            guidance=self._sampling.residual_guidance,
-            temperature=self._sampling.residual_temperature,
-            keep=kept,
-            keep_mask=~mask,
-            **common,
-        )
+        with self.stopwatch("base"):
+            base = edit_base(
+                self.bundle.masked,
+                kept[..., 0],
+                mask,
+                cond,
+                lengths,
+                steps=draws[0].steps,
+                guidance=guidance,
+                temperature=self._sampling.temperature,
+                order_noise=self._sampling.order_noise,
+                **common,
+            )
+        with self.stopwatch("residual"):
+            made = generate_residual(
+                self.bundle.residual,
+                base,
+                cond,
+                lengths,
+                layers=self._sampling.residual_layers,
+                guidance=self._sampling.residual_guidance,
+                temperature=self._sampling.residual_temperature,
+                keep=kept,
+                keep_mask=~mask,
+                **common,
+            )
         indices = torch.where(mask.unsqueeze(-1), -1, kept)
         indices[..., : made.shape[-1]] = made
         return indices[:batch, :tokens]
@@ -256,16 +273,18 @@ class Engine:
         Clips of one length share a batch; others would need padding, which reaches into the last frames.
         """
         made: dict[int, Array] = {}
-        for length in {len(clip) for clip in clips}:
-            group = [at for at, clip in enumerate(clips) if len(clip) == length]
-            features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
-            made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
+        with self.stopwatch("decode"):
+            for length in {len(clip) for clip in clips}:
+                group = [at for at, clip in enumerate(clips) if len(clip) == length]
+                features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
+                made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
         return [made[at] for at in range(len(clips))]
 
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
         """Rotations and roots of each clip's features (T, C), still in the clip's own place and heading."""
-        positions = [recover_smooth_positions(features, self.layout) for features in clips]
-        return solver.retarget_clips(positions, self.skeleton)
+        with self.stopwatch("solve"):
+            positions = [recover_smooth_positions(features, self.layout) for features in clips]
+            return solver.retarget_clips(positions, self.skeleton)
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
         """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -19,6 +20,7 @@ from protocol.poses import Poses
 from protocol.skeleton import default_skeleton
 from server.commands import check_target, check_text, check_within
 from server.motion.bvh import write_bvh
+from server.serve_options import TOKEN_VARIABLE
 
 CHARACTER = limits.DEFAULT_CHARACTER
 MAX_SECONDS = 3600.0
@@ -39,7 +41,8 @@ async def play(args: argparse.Namespace) -> int:
     check_within("--seed", args.seed, 0, limits.MAX_SEED - len(texts))
     if args.record is not None:
         check_target(args.record, (".bvh",))
-    async with connect(ClientConfig(url=args.url, token=args.token, frame_rate=args.rate)) as client:
+    token = os.environ.get(TOKEN_VARIABLE) if args.token is None else args.token
+    async with connect(ClientConfig(url=args.url, token=token, ca=args.ca, frame_rate=args.rate)) as client:
         welcome = client.welcome
         rate = round(welcome.frame_rate)
         print(f"connected to {args.url}: {welcome.server}, model {welcome.model}, {rate} frames per second", flush=True)
