@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanProcessor
 from opentelemetry.trace import Status, StatusCode, use_span
@@ -29,7 +29,8 @@ class Tracing(Observer):
 
     def __init__(self, processor: SpanProcessor, clock: Callable[[], int] = time.time_ns) -> None:
         """``clock`` gives the nanoseconds since 1970 that spans are stamped with."""
-        self._provider = TracerProvider(resource=Resource.create({"service.name": SERVICE}))
+        named = Resource.create({"service.name": SERVICE}).merge(OTELResourceDetector().detect())
+        self._provider = TracerProvider(resource=named)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer(SERVICE)
         self._clock = clock

@@ -49,13 +49,13 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: FakeEngine | None = None, **settings):
+async def running(engine: FakeEngine | None = None, observers=(), **settings):
     engine, clock, stop = engine or FakeEngine(), Clock(), asyncio.Event()
     defaults = {"port": 0, "tick_seconds": 0.002, "close_timeout": 0.5}
     ready = asyncio.get_running_loop().create_future()
     config = ServeConfig(**{**defaults, **settings})
     task = asyncio.create_task(
-        serve(config, engine, ready=ready.set_result, stop=stop, clock=clock, rng=random.Random(3))
+        serve(config, engine, ready=ready.set_result, stop=stop, clock=clock, rng=random.Random(3), observers=observers)
     )
     async with asyncio.timeout(BOUND):
         done, _ = await asyncio.wait({ready, task}, return_when=asyncio.FIRST_COMPLETED)
