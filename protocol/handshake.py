@@ -81,6 +81,10 @@ async def open_socket(config: ClientConfig) -> ClientConnection:
         raise UnreachableError(config.url, f"no answer within {config.open_timeout:g} s") from error
     except ssl.SSLCertVerificationError as error:
         raise CertificateError(config.url, error.verify_message) from error
+    except ssl.SSLError as error:
+        raise HandshakeError(config.url, f"it does not speak TLS ({error.reason or error})") from error
+    except ConnectionResetError as error:
+        raise HandshakeError(config.url, "it cut the connection") from error
     except OSError as error:
         raise UnreachableError(config.url, error.strerror or str(error)) from error
     if socket.subprotocol != limits.SUBPROTOCOL:

@@ -112,7 +112,8 @@ class Connection:
         if self._session.greeted:
             self._sessions.hold(self._session, self._let_go)
             if self._session.account is not None:
-                LOG.info("session %s: opened with token %r", self._session.id, self._session.account.name)
+                name = self._session.account.name
+                LOG.info("session %s: opened by %r, client at %s", self._session.id, name, self._address())
         self._wake.set()
 
     def _take(self, data: bytes | str) -> None:
@@ -155,8 +156,13 @@ class Connection:
     async def _close(self, close: Close) -> None:
         reason = close.reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
         # Not the reason: it may quote the client.
-        LOG.info("session %s: closing with code %d", self._session.id, close.code)
+        LOG.info("session %s: closing with code %d, client at %s", self._session.id, close.code, self._address())
         await self._socket.close(close.code, reason)
+
+    def _address(self) -> str:
+        """Where the client, or the last proxy before us, is."""
+        address = self._socket.remote_address
+        return str(address[0]) if address else "an unknown address"
 
     def _exchange_jobs(self) -> None:
         owner = self._session.id

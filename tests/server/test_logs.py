@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from live_server import Watcher, running
@@ -17,6 +18,8 @@ from protocol.codec import encode
 from protocol.messages import Hello, Prompt
 from server.config import Token
 from server.logs import SESSION, JsonFormatter, SessionFilter
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -135,7 +138,8 @@ async def test_neither_prompts_nor_tokens_are_logged(lines):
     async with running(tokens={"studio": Token(secret="right-secret")}) as server:
         await provoke(server)
     text = "\n".join(lines)
-    assert "opened with token 'studio'" in text
+    assert "opened by 'studio', client at 127.0.0.1" in text
+    assert "closing with code 4001, client at 127.0.0.1" in text
     assert "the engine failed on a batch" in text
     assert "unspeakable" not in text
     assert "right-secret" not in text
@@ -151,11 +155,34 @@ async def test_prompts_are_logged_when_asked_for_and_tokens_never(lines):
 
 
 def test_configured_for_a_process_libraries_that_log_what_passes_are_kept_quiet():
-    code = (
-        "import logging, server.logs as s; s.configure('debug', 'json'); "
-        "logging.getLogger('websockets.server').debug('hello with a token'); "
-        "logging.getLogger('server.app').debug('seen')"
+    code = """
+import logging, server.logs as s
+s.configure('debug', 'json')
+logging.getLogger('websockets.server').debug('hello with a token')
+logging.getLogger('server.app').debug('seen')
+"""
+    (line,) = logged_by(code)
+    assert line["message"] == "seen"
+
+
+@pytest.mark.parametrize(("level", "expected"), [("info", ["info"]), ("warning", [])])
+def test_a_strangers_bad_handshake_is_a_line_and_no_error(level, expected):
+    code = f"""
+import logging, server.logs as s
+s.configure('{level}', 'json')
+try:
+    raise EOFError('what the stranger sent')
+except EOFError:
+    logging.getLogger('websockets.server').error('opening handshake failed', exc_info=True)
+"""
+    lines = logged_by(code)
+    assert [line["level"] for line in lines] == expected
+    assert all(line["message"] == "opening handshake failed: EOFError" and len(line) == 4 for line in lines)
+
+
+def logged_by(code: str) -> list[dict]:
+    """What a process of its own, that runs ``code``, writes on standard error."""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    (line,) = ended.stderr.splitlines()
-    assert json.loads(line)["message"] == "seen"
+    return [json.loads(line) for line in ended.stderr.splitlines()]

@@ -13,6 +13,7 @@ import pytest
 import trustme
 from live_server import BOUND, Watcher, running
 
+from protocol.client import ClientConfig, connect
 from protocol.client_errors import CertificateError, HandshakeError
 from server.certificates import Certificates
 
@@ -107,6 +108,28 @@ async def test_without_tls_there_is_no_answer(files):
             async with server.client():
                 pass
         assert await names_of(url, files.ca) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak TLS"), (b"", "it cut the connection")],
+)
+async def test_something_that_does_not_speak_tls_is_told_apart(answer, problem, files):
+    async def serve_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        if answer:
+            await writer.drain()
+        else:
+            writer.transport.abort()
+        writer.close()
+
+    plain = await asyncio.start_server(serve_plain, "127.0.0.1", 0)
+    async with plain:
+        port = plain.sockets[0].getsockname()[1]
+        with pytest.raises(HandshakeError, match=f"{problem}.*ws:// or wss://"):
+            async with connect(ClientConfig(url=f"wss://127.0.0.1:{port}", ca=files.ca)):
+                pass
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
