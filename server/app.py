@@ -46,6 +46,7 @@ class App:
         engine: MotionEngine,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        load: Callable[[], MotionEngine] | None = None,
     ) -> None:
         self.config = config
         self.batcher = Batcher(
@@ -53,6 +54,7 @@ class App:
             max_batch=config.max_batch,
             window_seconds=config.batch_window_seconds,
             capacity=config.max_waiting,
+            load=load,
         )
         self._model = ModelInfo(
             engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
@@ -110,13 +112,14 @@ async def serve(
     stop: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
     rng: random.Random | None = None,
+    load: Callable[[], MotionEngine] | None = None,
 ) -> None:
     """Serves until ``stop`` is set, then closes every connection with 1001 within ``shutdown_timeout``.
 
-    ``engine`` is loaded already. ``ready`` is called (awaited, when it is a coroutine function) with the URL once
-    clients can connect. OSError when the address cannot be listened on.
+    ``engine`` is loaded already; ``load`` makes another one when it breaks. ``ready`` is called (awaited, when it is a
+    coroutine function) with the URL once clients can connect. OSError when the address cannot be listened on.
     """
-    app = App(config, engine, clock, rng)
+    app = App(config, engine, clock, rng, load)
     app.batcher.start()
     try:
         server = await websocket_serve(

@@ -29,10 +29,10 @@ from protocol.messages import (
     Timeline,
     TimelinePrompt,
 )
-from server.batcher import GenerationError, Request, Result
 from server.clips import ClipEdit, generate_request, generated_clip, model_frames
 from server.config import ServeConfig
 from server.greeting import HelloError, ModelInfo, read_hello, welcome
+from server.model_calls import GenerationError, Request, Result
 from server.motion.motion import Motion
 from server.motion.steering import Target
 from server.outbox import Outbox

@@ -25,6 +25,7 @@ SIDE_ROOMS = {
     "preview": ("protocol",),
 }
 EXTRA_DOORS = {
+    "motion": ("files",),
     "engine": ("models",),
     "session": ("config",),
     "connection": ("config",),
@@ -40,6 +41,7 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
+    "model_calls": "batcher",
     "clips": "session",
     "outbox": "session",
     "sessions": "session",
