@@ -39,7 +39,9 @@ async def play(args: argparse.Namespace) -> int:
     check_within("--seed", args.seed, 0, limits.MAX_SEED - len(texts))
     if args.record is not None:
         check_target(args.record, (".bvh",))
-    async with connect(ClientConfig(url=args.url, token=args.token, frame_rate=args.rate)) as client:
+    async with connect(
+        ClientConfig(url=args.url, token=args.token, frame_rate=args.rate, restart_seconds=0.0)
+    ) as client:
         welcome = client.welcome
         rate = round(welcome.frame_rate)
         print(f"connected to {args.url}: {welcome.server}, model {welcome.model}, {rate} frames per second", flush=True)
