@@ -3,8 +3,8 @@
     motionbridge bench fuzz [--codec 900000] [--session 200000] [--seed 1] [--report FILE]
 
 An input is one message. It fails when anything but a ProtocolError comes out of the codec, when a session answers
-`internal`, sends what is not of the protocol, tells one client of another or disturbs it, or when one input takes a second of processor time.
-`fuzz_atheris.py` beside this file has the same targets with inputs chosen by coverage.
+`internal`, sends what is not of the protocol, tells one client of another or disturbs it, or when one input takes a second
+of processor time. `fuzz_atheris.py` beside this file has the same targets with inputs chosen by coverage.
 """
 
 from __future__ import annotations

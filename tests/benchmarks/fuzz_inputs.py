@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 import struct
@@ -115,10 +116,10 @@ class Inputs:
         rng = self._rng
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         if isinstance(value, dict) and (not keys or rng.random() < 0.1):
-            value[rng.choice(WORDS)] = rng.choice(VALUES)
+            value[rng.choice(WORDS)] = self._value()
             return
         if not keys:
-            value.append(rng.choice(VALUES))
+            value.append(self._value())
             return
         key = rng.choice(keys)
         if isinstance(value[key], dict | list) and depth < 3 and rng.random() < 0.6:
@@ -126,7 +127,11 @@ class Inputs:
         elif rng.random() < 0.15:
             del value[key]
         else:
-            value[key] = self._near(value[key]) if rng.random() < 0.3 else rng.choice(VALUES)
+            value[key] = self._near(value[key]) if rng.random() < 0.3 else self._value()
+
+    def _value(self) -> Any:
+        # Some can be changed, and the next draw must not see that.
+        return copy.deepcopy(self._rng.choice(VALUES))
 
     def _near(self, value: Any) -> Any:
         rng = self._rng
@@ -138,7 +143,7 @@ class Inputs:
             return value * rng.choice((-1.0, 1.0000001, 10.0, 1e30))
         if isinstance(value, str | bytes):
             return (value + value[:1]) if rng.random() < 0.5 else value[:-1]
-        return rng.choice(VALUES)
+        return self._value()
 
     def _cut(self) -> bytes:
         data = self.valid()

@@ -49,7 +49,7 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: FakeEngine | None = None, *, load=None, **settings):
+async def running(engine: FakeEngine | None = None, *, load=None, bound: float = BOUND, **settings):
     engine, clock, stop = engine or FakeEngine(), Clock(), asyncio.Event()
     defaults = {"port": 0, "tick_seconds": 0.002, "close_timeout": 0.5}
     ready = asyncio.get_running_loop().create_future()
@@ -62,7 +62,7 @@ async def running(engine: FakeEngine | None = None, *, load=None, **settings):
         if task in done:
             task.result()
     try:
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(bound):
             yield Running(ready.result(), engine, clock, stop, task)
     finally:
         stop.set()
