@@ -55,6 +55,7 @@ class App:
             window_seconds=config.batch_window_seconds,
             capacity=config.max_waiting,
             load=load,
+            longest_call=config.generation_timeout,
         )
         self._model = ModelInfo(
             engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
@@ -136,6 +137,7 @@ async def serve(
             max_size=SOCKET_MESSAGE_BYTES,
             max_queue=READ_QUEUE_MESSAGES,
             write_limit=WRITE_LIMIT_BYTES,
+            logger=_socket_log(),
             server_header=None,
         )
         try:
@@ -160,6 +162,20 @@ async def _close(server: Server, timeout: float) -> None:
         LOG.warning("connections were still open after %g s and were cut", timeout)
         for connection in list(server.connections):
             connection.transport.abort()
+
+
+def _socket_log() -> logging.Logger:
+    """The library's log without a traceback for each client that goes before its handshake is done."""
+    log = logging.getLogger(f"{__name__}.socket")
+    log.addFilter(_is_worth_a_trace)
+    return log
+
+
+def _is_worth_a_trace(record: logging.LogRecord) -> bool:
+    if record.msg != "opening handshake failed":
+        return True
+    LOG.debug("a connection ended before its handshake was done")
+    return False
 
 
 def _url(config: ServeConfig, server: Server) -> str:

@@ -50,9 +50,13 @@ class Batcher:
         window_seconds: float,
         capacity: int,
         load: Callable[[], MotionEngine] | None = None,
+        longest_call: float = 60.0,
     ) -> None:
-        """``load`` makes another engine when this one is broken; without it the same is used again."""
-        self._calls = ModelCalls(engine, max_batch, load, self._wait)
+        """``load`` makes another engine when this one is broken; without it the same is used again.
+
+        A call that takes more than ``longest_call`` seconds is a `problem`.
+        """
+        self._calls = ModelCalls(engine, max_batch, load, self._wait, longest_call)
         self._window = window_seconds
         self._capacity = capacity
         self._waiting: OrderedDict[Key, _Job] = OrderedDict()
@@ -65,9 +69,11 @@ class Batcher:
         """Starts the thread; once."""
         self._thread.start()
 
-    def ready(self, longest_call: float) -> bool:
-        """Whether the model can be expected to answer: loaded, its thread alive, and no call longer than so many seconds."""
-        return self._thread.is_alive() and self._calls.ready(longest_call)
+    def problem(self) -> str | None:
+        """Why a request could not be answered now; None: it could."""
+        if self._stopping or not self._thread.is_alive():
+            return "the model is not running"
+        return self._calls.problem()
 
     def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
         """Asks for a motion. ``deliver`` gets it, or the exception, once, in the model thread; it must not block.

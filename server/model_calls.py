@@ -1,6 +1,6 @@
 """Calls of the engine that survive its faults: a batch too large for the memory, a request that it cannot do, a broken model.
 
-Runs in the model thread only, but for `ready`. Nothing here knows who asked.
+Runs in the model thread only, but for `problem`. Nothing here knows who asked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class GenerationError(RuntimeError):
 class ModelCalls:
     """Owns the engine. ``load`` makes another one when it is broken; without it the same is used again.
 
-    ``wait`` waits for so many seconds, or less when the server stops, and says whether it is to go on.
+    ``wait`` waits for so many seconds, or less when the server stops, and says whether it is to go on. A call that takes more
+    than ``longest_call`` seconds is a `problem`.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class ModelCalls:
         max_batch: int,
         load: Load | None = None,
         wait: Callable[[float], bool] = lambda seconds: True,
+        longest_call: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._max_batch = max_batch
         self._load = load
         self._wait = wait
+        self._longest_call = longest_call
         self._clock = clock
         self._limit = max_batch
         self._good_calls = 0
@@ -63,10 +66,14 @@ class ModelCalls:
         """Requests in one call: fewer than asked for after memory had run out."""
         return self._limit
 
-    def ready(self, longest_call: float) -> bool:
-        """Whether the model can be expected to answer: it is not being loaded again, nor in one call for so many seconds."""
+    def problem(self) -> str | None:
+        """Why the model cannot be expected to answer; None: it can. From any thread."""
+        if self._reviving:
+            return "the model is being loaded again"
         began = self._began
-        return not self._reviving and (began is None or self._clock() - began < longest_call)
+        if began is not None and self._clock() - began >= self._longest_call:
+            return f"the model has been busy with one call for more than {self._longest_call:g} s"
+        return None
 
     def make(self, requests: Sequence[Request]) -> list[Result]:
         """A motion for each request, or why there is none. A request that fails takes no other with it."""

@@ -130,7 +130,7 @@ def test_a_model_thread_that_dies_reports_loads_the_model_again_and_goes_on(gate
 
     batcher = Batcher(Mortal(), max_batch=4, window_seconds=0.0, capacity=6, load=load)
     batcher.start()
-    assert batcher.ready(WAIT)
+    assert batcher.problem() is None
     batcher.submit(("a", 1), MotionRequest("die"), inbox.into("die"))
     failure = inbox.take(1)["die"]
     assert isinstance(failure, GenerationError)
@@ -138,10 +138,10 @@ def test_a_model_thread_that_dies_reports_loads_the_model_again_and_goes_on(gate
     batcher.submit(("b", 1), MotionRequest("waits"), inbox.into("waits"))  # asked while the model is being loaded
     gate.set()
     assert isinstance(inbox.take(1)["waits"], Motion)
-    assert batcher.ready(WAIT)
+    assert batcher.problem() is None
     assert [request.text for call in loaded[0].calls for request in call] == ["waits"]
     assert batcher.stop(WAIT)
-    assert not batcher.ready(WAIT)
+    assert batcher.problem() == "the model is not running"
     assert any("thread died" in record.getMessage() for record in caplog.records)
 
 

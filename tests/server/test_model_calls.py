@@ -94,21 +94,21 @@ def test_a_model_that_fails_on_everything_is_loaded_again(gives_nan):
 
 
 def test_a_model_that_cannot_be_loaded_is_tried_again_with_growing_pauses(caplog):
-    tries, pauses, ready = [], [], []
+    tries, pauses, problems = [], [], []
 
     def load():
         tries.append(1)
-        ready.append(calls.ready(60.0))
+        problems.append(calls.problem())
         if len(tries) < 8:
             raise OSError("masked.safetensors is missing")
         return FakeEngine()
 
     calls = ModelCalls(Broken(), 4, load, wait=lambda seconds: pauses.append(seconds) or True)
-    assert calls.ready(60.0)
+    assert calls.problem() is None
     calls.revive()
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-    assert ready == [False] * 8
-    assert calls.ready(60.0)
+    assert problems == ["the model is being loaded again"] * 8
+    assert calls.problem() is None
     assert isinstance(calls.make(asked("walk"))[0], Motion)
     assert "masked.safetensors is missing" in caplog.text
 
@@ -138,13 +138,13 @@ def test_a_call_that_does_not_end_shows():
     class Slow(FakeEngine):
         def generate(self, requests):
             for now[0] in (59.0, 61.0):
-                seen.append(calls.ready(60.0))
+                seen.append(calls.problem())
             return super().generate(requests)
 
     calls = ModelCalls(Slow(), 4, clock=lambda: now[0])
     calls.make(asked("walk"))
-    assert seen == [True, False]
-    assert calls.ready(60.0)
+    assert seen == [None, "the model has been busy with one call for more than 60 s"]
+    assert calls.problem() is None
 
 
 def test_edits_are_called_alone_and_fail_alone():
