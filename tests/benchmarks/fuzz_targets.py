@@ -40,12 +40,14 @@ BEHIND: Final = 7
 def codec_target(data: bytes) -> bool:
     """Whether either side's reader takes the message. What it takes survives being written and read again."""
     taken = False
-    for decode, validate in (
-        (codec.decode_client, codec.validate_client),
-        (codec.decode_server, codec.validate_server),
-    ):
+    try:
+        fields = codec.unpack(data)
+    except ProtocolError as error:
+        codec.error_message(error)
+        return False
+    for validate in (codec.validate_client, codec.validate_server):
         try:
-            message = decode(data)
+            message = validate(fields)
         except ProtocolError as error:
             codec.error_message(error)
             continue
@@ -53,7 +55,7 @@ def codec_target(data: bytes) -> bool:
         written = codec.encode(message)
         assert validate(codec.unpack(written)) == message
         if isinstance(message, Frames):
-            block = codec.read_frames(codec.unpack(data))
+            block = codec.read_frames(fields)
             assert (block.first, len(block.poses)) == (message.first, message.count)
     return taken
 
