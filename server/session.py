@@ -204,6 +204,11 @@ class Session:
         """Whether a `hello` was accepted."""
         return self._hello is not None
 
+    @property
+    def sent(self) -> int:
+        """Messages that the client has been sent, over all its connections."""
+        return self._outbox.sent
+
     def fits(self, hello: Hello) -> bool:
         """Whether ``hello`` can resume this session: its timelines are made for one frame rate."""
         return self._hello is not None and self._hello.frame_rate == hello.frame_rate

@@ -57,7 +57,8 @@ async def opened(
             await connection.send(message("hello", version=1, client="bad"))
         yield connection
     finally:
-        connection.transport.abort()
+        if not connection.transport.is_closing():
+            connection.transport.abort()
 
 
 async def until_over(seconds: float, attempt: Callable[[], Awaitable[None]]) -> None:
