@@ -28,6 +28,7 @@ from protocol.errors import (
     UnknownTypeError,
     shown,
 )
+from protocol.extensions import Extension, without_timestamps
 from protocol.fields import Model
 from protocol.messages import CLIENT_MODELS, SERVER_MODELS, ClientMessage, Error, Frames, Message, ServerMessage
 from protocol.poses import (
@@ -66,13 +67,7 @@ def unpack(data: bytes | str, max_bytes: int = limits.MAX_MESSAGE_BYTES) -> dict
     if len(data) > max_bytes:
         raise MessageTooBigError(f"message has {len(data)} bytes, the limit is {max_bytes}")
     try:
-        value = msgpack.unpackb(
-            data,
-            use_list=False,
-            strict_map_key=True,
-            max_array_len=limits.MAX_VALUES,
-            max_map_len=limits.MAX_VALUES,
-        )
+        value = _unpack_value(data)
     except msgpack.ExtraData as error:
         raise TrailingBytesError(f"{len(error.extra)} bytes after the first msgpack value") from error
     except (ValueError, msgpack.UnpackException, OverflowError, TypeError) as error:
@@ -200,6 +195,28 @@ class FramePacker:
         fields["rotations"] = rotations.tobytes()
         fields["contacts"] = contacts.tobytes()
         return cast(bytes, self._packer.pack(fields))
+
+
+def _unpack_value(data: bytes) -> Any:
+    try:
+        return _unpack_map(data)
+    except ValueError:
+        # The library itself reads extension type -1, and refuses time stamps that do not hold a time.
+        plain = without_timestamps(data)
+        if plain is None:
+            raise
+        return _unpack_map(plain)
+
+
+def _unpack_map(data: bytes) -> Any:
+    return msgpack.unpackb(
+        data,
+        use_list=False,
+        strict_map_key=True,
+        ext_hook=Extension,
+        max_array_len=limits.MAX_VALUES,
+        max_map_len=limits.MAX_VALUES,
+    )
 
 
 def _validate(fields: dict[str, Any], models: dict[str, type[Model]]) -> Model:

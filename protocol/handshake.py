@@ -25,7 +25,7 @@ from protocol.client_errors import (
     UnreachableError,
 )
 from protocol.codec import build, encode, unpack, validate_server
-from protocol.errors import ErrorCode, ProtocolError
+from protocol.errors import CloseCode, ErrorCode, ProtocolError
 from protocol.messages import Error, Hello, Welcome
 from protocol.poses import Encoding
 
@@ -33,6 +33,8 @@ LOG = logging.getLogger(__name__)
 FULL: Final = frozenset({ErrorCode.SERVER_FULL, ErrorCode.TOO_MANY_CONNECTIONS})
 DROPS: Final = frozenset({None, 1006, 1011})
 """Close codes of a connection that dropped, rather than being ended by one of the sides."""
+RESTARTS: Final = DROPS | {1001, 1012, int(CloseCode.INTERNAL)}
+"""Close codes after which a server, or the next one in its place, may take the client as a new one."""
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 2.0
 
 
@@ -54,6 +56,8 @@ class ClientConfig:
     buffer_frames: int = DEFAULT_CAPACITY
     resume_seconds: float = limits.RESUME_SECONDS
     """How long to try to get the session back after a drop; 0: not at all."""
+    restart_seconds: float = 60.0
+    """How long to try to begin a new session when the old one is gone, as after a restart of the server; 0: not at all."""
     event_capacity: int = 1024
     """Events kept for a caller that is not iterating. When full, the oldest frames go first: they are in the buffer."""
 
@@ -130,15 +134,17 @@ async def shake_hands(
     return message
 
 
-async def resume_session(config: ClientConfig, token: str, received: int) -> tuple[ClientConnection, Welcome]:
-    """Connects again and resumes, with growing delays between attempts, for at most `config.resume_seconds`.
+async def come_back(config: ClientConfig, token: str | None, received: int) -> tuple[ClientConnection, Welcome]:
+    """Connects again, with growing delays between attempts, to resume the session of ``token`` or else to begin a new one.
 
-    ConnectionLostError when that time is up, when the server refuses, or when it no longer has the session.
+    ConnectionLostError when the time that ``config`` allows for that is up, when the server refuses, or when it no longer
+    has the session and no new one is wanted.
     """
+    seconds = max(config.resume_seconds if token is not None else 0.0, config.restart_seconds)
     delay = FIRST_DELAY_SECONDS
     problem = "no attempt succeeded"
     try:
-        async with asyncio.timeout(config.resume_seconds):
+        async with asyncio.timeout(seconds):
             while True:
                 try:
                     return await _attempt(config, token, received)
@@ -146,21 +152,21 @@ async def resume_session(config: ClientConfig, token: str, received: int) -> tup
                     problem = str(error)
                 except RefusedError as error:
                     if error.code not in FULL:  # it may have the dropped connection still on its list
-                        raise ConnectionLostError(f"the dropped session cannot be resumed: {error}") from error
+                        raise ConnectionLostError(f"the connection ended and cannot be made again: {error}") from error
                     problem = str(error)
-                LOG.info("not resumed yet: %s", problem)
+                LOG.info("not connected again yet: %s", problem)
                 await asyncio.sleep(delay)
                 delay = min(2.0 * delay, LONGEST_DELAY_SECONDS)
     except TimeoutError:
-        text = f"the connection dropped and could not be resumed within {config.resume_seconds:g} s: {problem}"
+        text = f"the connection dropped and could not be made again within {seconds:g} s: {problem}"
         raise ConnectionLostError(text) from None
 
 
-async def _attempt(config: ClientConfig, token: str, received: int) -> tuple[ClientConnection, Welcome]:
+async def _attempt(config: ClientConfig, token: str | None, received: int) -> tuple[ClientConnection, Welcome]:
     socket = await open_socket(config)
     try:
-        welcome = await shake_hands(socket, config, resume=token, received=received)
-        if not welcome.resumed:
+        welcome = await shake_hands(socket, config, resume=token, received=None if token is None else received)
+        if not welcome.resumed and config.restart_seconds <= 0.0:
             raise ConnectionLostError("the connection dropped and the server no longer has the session; connect anew")
     except BaseException:
         await socket.close()

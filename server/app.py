@@ -27,7 +27,6 @@ from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.observer import Observer, Observers
 from server.sessions import Sessions
-from server.stopwatch import Stopwatch
 from server.timeline import Latency
 from server.web import Web
 
@@ -54,21 +53,20 @@ class App:
         engine: MotionEngine,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        load: Callable[[], MotionEngine] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.config = config
-        self._engine = engine
         self._access = Access(config)
         self.metrics = Metrics(self._snapshot, model=engine.name, version=server_version())
         observer = Observers([self.metrics, *observers])
-        stopwatch = getattr(engine, "stopwatch", None)
-        if isinstance(stopwatch, Stopwatch):
-            stopwatch.told = observer.stage
         self.batcher = Batcher(
             engine,
             max_batch=config.max_batch,
             window_seconds=config.batch_window_seconds,
             capacity=config.max_waiting,
+            load=load,
+            longest_call=config.generation_timeout,
             observer=observer,
         )
         self._model = ModelInfo(
@@ -110,13 +108,12 @@ class App:
         return None
 
     def _snapshot(self) -> Snapshot:
-        memory = getattr(self._engine, "memory", None)
         return Snapshot(
             connected=self._access.connections,
             parked=self.sessions.parked,
             characters=self._access.characters,
             queue_depth=self.batcher.waiting,
-            gpu_memory=memory() if callable(memory) else {},
+            gpu_memory=self.batcher.memory(),
         )
 
 
@@ -128,16 +125,17 @@ async def serve(
     stop: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
     rng: random.Random | None = None,
+    load: Callable[[], MotionEngine] | None = None,
     observers: Sequence[Observer] = (),
 ) -> None:
     """Serves until ``stop`` is set, then closes every connection with 1001 within ``shutdown_timeout``.
 
-    ``engine`` is loaded already. ``ready`` is called (awaited, when it is a coroutine function) with the URL once
-    clients can connect. ``observers`` are told of the work. OSError when the address cannot be listened on, ValueError
-    when the certificate cannot be used.
+    ``engine`` is loaded already; ``load`` makes another one when it breaks. ``ready`` is called (awaited, when it is a
+    coroutine function) with the URL once clients can connect. ``observers`` are told of the work. OSError when the address
+    cannot be listened on, ValueError when the certificate cannot be used.
     """
     tls = _tls(config)
-    app = App(config, engine, clock, rng, observers)
+    app = App(config, engine, clock, rng, load, observers)
     app.batcher.start()
     try:
         server = await websocket_serve(
@@ -154,6 +152,7 @@ async def serve(
             max_size=SOCKET_MESSAGE_BYTES,
             max_queue=READ_QUEUE_MESSAGES,
             write_limit=WRITE_LIMIT_BYTES,
+            logger=_socket_log(),
             server_header=None,
             **tls,
         )
@@ -187,6 +186,20 @@ def _tls(config: ServeConfig) -> dict[str, Any]:
         return {}
     certificates = Certificates(config.tls_cert, config.tls_key)
     return {"ssl": certificates.context, "ssl_handshake_timeout": config.open_timeout}
+
+
+def _socket_log() -> logging.Logger:
+    """The library's log without a traceback for each client that goes before its handshake is done."""
+    log = logging.getLogger("websockets.server")
+    log.addFilter(_is_worth_a_trace)
+    return log
+
+
+def _is_worth_a_trace(record: logging.LogRecord) -> bool:
+    if record.msg != "opening handshake failed":
+        return True
+    LOG.debug("a connection ended before its handshake was done")
+    return False
 
 
 def _url(config: ServeConfig, server: Server) -> str:

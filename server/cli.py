@@ -72,7 +72,9 @@ example:
 BENCHMARKS = {
     "acceptance": "wordings it never saw, judged by what the body does",
     "feet": "foot slide before and after locking",
+    "fuzz": "bad messages to the codec and to sessions, and what none of them may do",
     "generate": "seconds a sentence by stage, beside the way of the original",
+    "soak": "many characters for long, with drops and bad clients: errors, gaps and memory",
     "stream": "prompt latency, and what characters cost, from the client's side",
     "transitions": "prompt changes against the limits of real motion",
 }

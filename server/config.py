@@ -108,7 +108,7 @@ class ServeConfig(BaseModel):
     resume_seconds: Annotated[float, Field(ge=0.0, le=3600.0)] = limits.RESUME_SECONDS
     """How long a session outlives its connection, for the client to come back; 0: not at all."""
     max_parked: Annotated[int, Field(ge=1, le=4096)] = 64
-    """Sessions without a connection; more, and the one that dropped first ends."""
+    """Sessions without a connection; more, and the one ends to which least had been sent: who drops often evicts no one else."""
 
     lead_seconds: Annotated[float, Field(ge=0.05, le=limits.MAX_AHEAD_SECONDS)] = limits.DEFAULT_LEAD_SECONDS
     """How far a client's stream is kept ahead of what it shows."""

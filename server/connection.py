@@ -18,9 +18,10 @@ from websockets.exceptions import ConnectionClosed
 
 from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
-from server.batcher import Batcher, BusyError, Result
+from server.batcher import Batcher, BusyError
 from server.config import ServeConfig
 from server.logs import SESSION
+from server.model_calls import Result
 from server.refusals import refusal
 from server.session import Close, Session
 from server.sessions import Sessions

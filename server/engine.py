@@ -84,20 +84,18 @@ class Engine:
         """One motion per request, independent of what else is in the batch but for rounding.
 
         A result has exactly the asked ``frames`` (at most ``max_frames`` less the context), or the model's estimate. With a
-        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z.
+        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z. MemoryError when so many at
+        once are too much for the GPU; fewer may not be.
         """
         if not requests:
             return []
-        with self._lock, torch.inference_mode():
-            with self.stopwatch("text"):
-                cond = self._text.encode([request.text for request in requests]).to(self._device)
-            draws = [_Draw.of(request, self._sampling) for request in requests]
-            made: dict[int, Motion] = {}
-            for steps in sorted({draw.steps for draw in draws}):
-                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
-                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
-                made |= dict(zip(group, motions, strict=True))
-            return [made[at] for at in range(len(requests))]
+        try:
+            return self._generate_all(requests)
+        except torch.OutOfMemoryError as error:
+            problem = str(error)
+        # Outside the handler: within it the failed call's frames still hold their tensors.
+        torch.cuda.empty_cache()
+        raise MemoryError(f"{len(requests)} motions at once are too much for the GPU's memory: {problem}")
 
     def edit(
         self,
@@ -164,6 +162,18 @@ class Engine:
             features,
             heading,
         )
+
+    def _generate_all(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        with self._lock, torch.inference_mode():
+            with self.stopwatch("text"):
+                cond = self._text.encode([request.text for request in requests]).to(self._device)
+            draws = [_Draw.of(request, self._sampling) for request in requests]
+            made: dict[int, Motion] = {}
+            for steps in sorted({draw.steps for draw in draws}):
+                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
+                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
+                made |= dict(zip(group, motions, strict=True))
+            return [made[at] for at in range(len(requests))]
 
     def _generate(self, requests: Sequence[MotionRequest], cond: Tensor, draws: Sequence[_Draw]) -> list[Motion]:
         contexts = [self._context(request) for request in requests]

@@ -45,26 +45,11 @@ class SessionFilter(logging.Filter):
         return True
 
 
-class HandshakeFilter(logging.Filter):
-    """What a stranger sends that is no WebSocket is no error of ours: a line at level info, not a traceback."""
-
-    FAILED: Final = "opening handshake failed"
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.msg != self.FAILED:
-            return True
-        error = record.exc_info[1] if record.exc_info else None
-        record.msg, record.args = f"{self.FAILED}: %s", (type(error).__name__,)
-        record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
-        return logging.getLogger(record.name).isEnabledFor(logging.INFO)
-
-
 def configure(level: str, form: LogFormat) -> None:
     """Makes the process log to standard error, from ``level`` on, in one of the two forms; unless it logs somewhere already."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(TEXT_FORMAT))
     handler.addFilter(SessionFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    logging.getLogger("websockets.server").addFilter(HandshakeFilter())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))

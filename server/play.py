@@ -42,7 +42,8 @@ async def play(args: argparse.Namespace) -> int:
     if args.record is not None:
         check_target(args.record, (".bvh",))
     token = os.environ.get(TOKEN_VARIABLE) if args.token is None else args.token
-    async with connect(ClientConfig(url=args.url, token=token, ca=args.ca, frame_rate=args.rate)) as client:
+    settings = ClientConfig(url=args.url, token=token, ca=args.ca, frame_rate=args.rate, restart_seconds=0.0)
+    async with connect(settings) as client:
         welcome = client.welcome
         rate = round(welcome.frame_rate)
         print(f"connected to {args.url}: {welcome.server}, model {welcome.model}, {rate} frames per second", flush=True)

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from server import logs, serve_options
@@ -45,12 +45,10 @@ def run_server(args: argparse.Namespace) -> int:
     with _observers(config) as observers:
         started = time.monotonic()
         print(f"loading {args.model.name} ...", flush=True)
-        engine = load_engine(args.model, args.device)
-        # The first call pays for lazy set-up inside torch; better here than in a game.
-        engine.generate([MotionRequest("a person stands still", frames=20)])
+        engine = _load(args)
         print(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s", flush=True)
         try:
-            asyncio.run(_serve(config, engine, observers))
+            asyncio.run(_serve(config, engine, lambda: _load(args), observers))
         except OSError as error:
             raise _address_error(config, error) from error
     print("stopped")
@@ -106,7 +104,14 @@ def _address_error(config: ServeConfig, error: OSError) -> UsageError:
     return UsageError(f"cannot listen on {config.host} port {config.port}: {why}")
 
 
-async def _serve(config: ServeConfig, engine: Engine, observers: list[Observer]) -> None:
+def _load(args: argparse.Namespace) -> Engine:
+    """The model, proved by one motion; the first call also pays for lazy set-up inside torch, better here than in a game."""
+    engine = load_engine(args.model, args.device)
+    engine.generate([MotionRequest("a person stands still", frames=20)])
+    return engine
+
+
+async def _serve(config: ServeConfig, engine: Engine, load: Callable[[], Engine], observers: list[Observer]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
@@ -114,7 +119,7 @@ async def _serve(config: ServeConfig, engine: Engine, observers: list[Observer])
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows' event loop: the plain handler sets the event from the main thread
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await serve(config, engine, ready=_announce, stop=stop, observers=observers)
+    await serve(config, engine, ready=_announce, stop=stop, load=load, observers=observers)
 
 
 def _announce(url: str) -> None:

@@ -31,10 +31,10 @@ from protocol.messages import (
     TimelinePrompt,
 )
 from server.access import Access, Account, HelloError
-from server.batcher import GenerationError, Request, Result
 from server.clips import ClipEdit, generate_request, generated_clip, model_frames
 from server.config import ServeConfig
 from server.greeting import ModelInfo, read_hello, welcome
+from server.model_calls import GenerationError, Request, Result
 from server.motion.motion import Motion
 from server.motion.steering import Target
 from server.observer import Journal, Observer
@@ -223,6 +223,11 @@ class Session:
     def greeted(self) -> bool:
         """Whether a `hello` was accepted."""
         return self._hello is not None
+
+    @property
+    def sent(self) -> int:
+        """Messages that the client has been sent, over all its connections."""
+        return self._outbox.sent
 
     def fits(self, hello: Hello, account: Account) -> bool:
         """Whether ``hello`` can resume this session: it is of the same account, its timelines are made for one frame rate."""

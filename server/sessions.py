@@ -83,8 +83,9 @@ class Sessions:
         self._parked[session.token] = (session, now + self._config.resume_seconds)
         LOG.info("session %s: dropped, kept for %g s", session.id, self._config.resume_seconds)
         while len(self._parked) > self._config.max_parked:
-            self._end_oldest()
-        return True
+            # Neither the oldest nor the newest: a client that connects and drops all the time would push all others out.
+            self._end_parked(min(self._parked, key=lambda token: self._parked[token][0].sent), "has no room to be kept")
+        return session.token in self._parked
 
     def _find(self, hello: Hello, account: Account, now: float) -> Session | None:
         """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit.
@@ -110,11 +111,11 @@ class Sessions:
 
     def _expire(self, now: float) -> None:
         while self._parked and next(iter(self._parked.values()))[1] <= now:
-            self._end_oldest()
+            self._end_parked(next(iter(self._parked)), "its client did not come back")
 
-    def _end_oldest(self) -> None:
-        _, (session, _) = self._parked.popitem(last=False)
-        LOG.info("session %s: its client did not come back", session.id)
+    def _end_parked(self, token: str, why: str) -> None:
+        session, _ = self._parked.pop(token)
+        LOG.info("session %s: %s", session.id, why)
         self._end(session.id)
 
     def _end(self, session_id: str) -> None:

@@ -27,6 +27,7 @@ SIDE_ROOMS = {
     "preview": ("protocol",),
 }
 EXTRA_DOORS = {
+    "motion": ("files",),
     "engine": ("models", "observer"),
     "batcher": ("observer",),
     "session": ("config", "observer"),
@@ -43,6 +44,7 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
+    "model_calls": "batcher",
     "clips": "session",
     "outbox": "session",
     "sessions": "session",

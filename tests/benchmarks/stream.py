@@ -78,10 +78,11 @@ class StoredEngine:
 
 
 class Usage(NamedTuple):
-    """CPU seconds used so far and the largest resident memory, MiB (0 where the system does not say)."""
+    """CPU seconds used so far, the largest resident memory and that of now, MiB (0 where the system does not say)."""
 
     cpu: float
     memory: float
+    resident: float
 
 
 def usage() -> Usage:
@@ -89,8 +90,10 @@ def usage() -> Usage:
     try:
         import resource
     except ImportError:
-        return Usage(time.process_time(), 0.0)
-    return Usage(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return Usage(time.process_time(), 0.0, 0.0)
+    pages = Path("/proc/self/statm")
+    resident = int(pages.read_text().split()[1]) * resource.getpagesize() / 2**20 if pages.exists() else 0.0
+    return Usage(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, resident)
 
 
 def use_core(core: int | None) -> None:

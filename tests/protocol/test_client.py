@@ -53,7 +53,7 @@ async def scripted(script, subprotocols=(limits.SUBPROTOCOL,), welcome=WELCOME):
 
     async with serve(handler, "127.0.0.1", 0, subprotocols=subprotocols, compression=None) as server:
         port = server.sockets[0].getsockname()[1]
-        yield ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0)
+        yield ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, close_timeout=2.0, restart_seconds=0.0)
 
 
 async def receive(socket):
@@ -376,7 +376,13 @@ async def connections(*scripts):
     async with serve(handler, "127.0.0.1", 0, subprotocols=[limits.SUBPROTOCOL], compression=None) as server:
         port = server.sockets[0].getsockname()[1]
         yield (
-            ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0),
+            ClientConfig(
+                url=f"ws://127.0.0.1:{port}",
+                open_timeout=5.0,
+                request_timeout=5.0,
+                close_timeout=2.0,
+                restart_seconds=0.0,
+            ),
             hellos,
         )
 

@@ -78,7 +78,7 @@ def test_it_announces_serves_and_ends_cleanly(model: Path, capsys, number: signa
 
 async def stream_then_stop(url: str, running: subprocess.Popen, number: signal.Signals) -> int | None:
     """The close code that a client in the middle of a stream gets when the server is asked to end."""
-    async with asyncio.timeout(BOUND_S), connect(ClientConfig(url=url)) as client:
+    async with asyncio.timeout(BOUND_S), connect(ClientConfig(url=url, restart_seconds=0.0)) as client:
         await client.prompt("a person walks", seconds=2.0, on_end="repeat")
         try:
             async for event in client:
