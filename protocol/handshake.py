@@ -75,7 +75,7 @@ async def open_socket(config: ClientConfig) -> ClientConnection:
             ping_interval=limits.PING_SECONDS,
             ping_timeout=limits.PING_SECONDS,
             max_size=limits.MAX_MESSAGE_BYTES,
-            **_tls(config),
+            ssl=_tls(config),
         )
     except InvalidURI as error:
         raise AddressError(config.url) from error
@@ -97,12 +97,14 @@ async def open_socket(config: ClientConfig) -> ClientConnection:
     return socket
 
 
-def _tls(config: ClientConfig) -> dict[str, ssl.SSLContext]:
-    """What `connect` needs to check a `wss://` server by an authority of one's own."""
-    if config.ca is None or not config.url.lower().startswith("wss:"):
-        return {}
+def _tls(config: ClientConfig) -> ssl.SSLContext | bool | None:
+    """How to check a `wss://` server: by an authority of one's own, or (True) by those of the system."""
+    if not config.url.lower().startswith("wss:"):
+        return None
+    if config.ca is None:
+        return True
     try:
-        return {"ssl": ssl.create_default_context(cafile=config.ca)}
+        return ssl.create_default_context(cafile=config.ca)
     except OSError as error:
         raise CertificateError(config.url, f"{config.ca}: {error.strerror or error}") from error
 

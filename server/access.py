@@ -89,8 +89,8 @@ class Account:
 
     def _too_long(self, message: ClientMessage, texts: dict[str, str]) -> Error | None:
         most = self.quota.text_characters
-        for field, text in texts.items() if most is not None else ():
-            if len(text) > most:
+        for field, text in texts.items():
+            if most is not None and len(text) > most:
                 problem = f"{field} has {len(text)} characters, the limit of this token is {most}; shorten it"
                 return _refusal(ErrorCode.TEXT_TOO_LONG, problem, message, field)
         return None

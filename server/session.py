@@ -355,7 +355,7 @@ class Session:
         if self._config.log_prompts:
             LOG.info("session %s: prompts of %s: %s", self.id, shown(name), [entry.text for entry in entries])
         if replace:
-            self._journal.prompted(name, entries[0].id, now)
+            self._journal.prompted(name, prompts[0].id, now)
         return None
 
     def _no_room_for_character(self) -> str | None:

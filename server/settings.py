@@ -37,9 +37,14 @@ def load_settings(options: Mapping[str, Any], config: Path | None = None, tokens
 
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, others["env_settings"], InitSettingsSource(settings_cls, from_files)
+            return init_settings, env_settings, InitSettingsSource(settings_cls, from_files)
 
     try:
         merged = _Sources(**options)

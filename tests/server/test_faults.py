@@ -245,6 +245,8 @@ async def tick(clock):
 # Clocks
 
 WALL_CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
+STAMPED = {"tracing.py"}
+"""Modules whose only use of it is to say when something was: spans of a trace are compared across machines."""
 
 
 def test_nothing_that_serves_reads_the_wall_clock():
@@ -254,6 +256,8 @@ def test_nothing_that_serves_reads_the_wall_clock():
         *(ROOT / "server").glob("*.py"),
         *(ROOT / "server").glob("mo*/*.py"),
     ]:
+        if path.name in STAMPED:
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
                 owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
