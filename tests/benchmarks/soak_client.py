@@ -67,7 +67,7 @@ class GoodClient:
         try:
             for name in self._names:
                 await self._prompt(name)
-            while self._clock() < end and not reading.done():
+            while self._clock() < end and not (reading.done() or reporting.done()):
                 await asyncio.sleep(min(self._rng.uniform(0.3, 2.0), max(0.0, end - self._clock())))
                 await self._act()
             await self._check_alive(reading)
@@ -77,7 +77,9 @@ class GoodClient:
         finally:
             for task in (reporting, reading):
                 task.cancel()
-            await asyncio.gather(reporting, reading, return_exceptions=True)
+            for ended in await asyncio.gather(reporting, reading, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    self._account.errors[f"{type(ended).__name__}: {ended}"] += 1
 
     async def _act(self) -> None:
         actions: tuple[tuple[int, Callable[[str], Awaitable[None]]], ...] = (
