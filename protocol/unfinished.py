@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol import limits
-from protocol.fields import OnEnd
+from protocol.fields import Mode, OnEnd
 from protocol.messages import Control, Error, Message, Prompt, PromptStatus, Timeline, TimelinePrompt
 
 MOST_FOR_ONE_CHARACTER: Final = 2 * limits.MAX_QUEUED_PROMPTS
@@ -62,7 +62,7 @@ class Unfinished:
             for first in range(0, len(latest), limits.MAX_TIMELINE_PROMPTS):
                 part = latest[first : first + limits.MAX_TIMELINE_PROMPTS]
                 prompts = tuple(wish.prompt for wish in part)
-                mode = "queue" if first else "replace"
+                mode: Mode = "queue" if first else "replace"
                 messages.append(Timeline(character=character, prompts=prompts, mode=mode, on_end=part[-1].on_end))
         return messages
 

@@ -122,7 +122,7 @@ class OutputHead(nn.Module):
 
 
 def init_weights(module: nn.Module) -> None:
-    """Unit-variance start: embeddings normal of 1, linear layers normal of fan_in ** -0.5 with zero biases.
+    """Unit-variance start for :meth:`torch.nn.Module.apply`: embeddings normal of 1, linear layers of fan_in ** -0.5, no biases.
 
     Tokens must start as loud as the positions that are added to them. With the usual 0.02 for both, embedding and
     projection make a token's share a hundredth of the position's, and a short training never learns to tell tokens apart.
@@ -132,6 +132,12 @@ def init_weights(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=module.in_features**-0.5)
         nn.init.zeros_(module.bias)
+    if isinstance(module, TokenEncoder):
+        # What each layer adds is turned down with depth, or post-norm layers are unstable at a useful learning rate: Wang et
+        # al. 2022, DeepNet, table 2.
+        for layer in module.layers:
+            for linear in (layer.attention.out, layer.down):
+                nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * (8 * len(module.layers)) ** -0.25)
 
 
 def code_tables(codebooks: Tensor, width: int) -> Tensor:

@@ -88,7 +88,9 @@ async def soak(
 
 async def _one(url: str, names: list[str], rng: random.Random, seconds: float, outcome: Outcome) -> None:
     account = outcome.account
-    async with connect(ClientConfig(url=url, frame_rate=RATE, event_capacity=100_000)) as client:
+    # Patient, so that a machine that is too slow makes figures worse and is no error.
+    patience = {"open_timeout": 60.0, "send_timeout": 120.0}
+    async with connect(ClientConfig(url=url, frame_rate=RATE, event_capacity=100_000, **patience)) as client:
         await GoodClient(client, names, rng, account).play(seconds)
         account.did["resumed"] += client.resumed
         for what, count in (("undecodable", client.bad_messages), ("begun anew", client.restarted)):

@@ -67,7 +67,7 @@ class GoodClient:
         try:
             for name in self._names:
                 await self._prompt(name)
-            while self._clock() < end and not reading.done():
+            while self._clock() < end and not (reading.done() or reporting.done()):
                 await asyncio.sleep(min(self._rng.uniform(0.3, 2.0), max(0.0, end - self._clock())))
                 await self._act()
             await self._check_alive(reading)
@@ -77,7 +77,9 @@ class GoodClient:
         finally:
             for task in (reporting, reading):
                 task.cancel()
-            await asyncio.gather(reporting, reading, return_exceptions=True)
+            for ended in await asyncio.gather(reporting, reading, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    self._account.errors[f"{type(ended).__name__}: {ended}"] += 1
 
     async def _act(self) -> None:
         actions: tuple[tuple[int, Callable[[str], Awaitable[None]]], ...] = (
@@ -139,7 +141,7 @@ class GoodClient:
         drops = self._account.did["drop"]
         try:
             clip = await self.client.generate(self._rng.choice(SENTENCES), seconds=2.0, frame_rate=RATE)
-            if clip.count != round(2.0 * RATE):
+            if abs(clip.count - 2.0 * RATE) > 2:  # from the first frame of the model to its last
                 self._account.errors[f"clip of {clip.count} frames"] += 1
         except ClientError as error:
             if self._account.did["drop"] == drops:  # a drop gives up what is under way
@@ -150,7 +152,8 @@ class GoodClient:
         if not await self._soon(lambda: all(self._statuses[prompt] for prompt in self._sent)):
             return  # what a client sends just before a drop may be lost, and this one wants to know what was not
         resumed = self.client.resumed
-        self.client._socket.transport.abort()
+        if not self.client._socket.transport.is_closing():
+            self.client._socket.transport.abort()
         if not await self._soon(lambda: self.client.resumed > resumed):
             self._account.errors["a session that was not resumed"] += 1
         for name in self._names:

@@ -73,8 +73,20 @@ class StoredEngine:
         self._walk = Motion(root, rot.from_axis_angle(axis, swing), contacts, np.zeros((len(root), 263)), still)
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
-        """A stretch of the walk for each request."""
-        return [self._walk[: request.frames or self.max_frames] for request in requests]
+        """A stretch of the walk for each request, from where its context stands."""
+        return [self._from(request.context, request.frames or self.max_frames) for request in requests]
+
+    def _from(self, context: Motion | None, frames: int) -> Motion:
+        walk = self._walk[:frames]
+        if context is None:
+            return walk
+        heading = np.full(frames, context.heading[-1])
+        turn = rot.about_y(heading)
+        step = walk.root + np.array([0.0, 0.0, 1.0 / self.fps])
+        root = rot.mul_vec(turn, step) + context.root[-1] * np.array([1.0, 0.0, 1.0])
+        rotations = walk.rotations.copy()
+        rotations[:, 0] = rot.mul(turn, rotations[:, 0])
+        return Motion(root, rotations, walk.contacts, walk.features, heading)
 
 
 class Usage(NamedTuple):
