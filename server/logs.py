@@ -13,7 +13,7 @@ SESSION: Final[contextvars.ContextVar[Callable[[], str] | None]] = contextvars.C
 """How to learn the id of the session that a task works for. A function, as a resume changes it under a running task."""
 TEXT_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 QUIET: Final = ("websockets", "asyncio")
-"""Libraries that log at level debug what passes through them: tokens and prompts."""
+"""Libraries that log at level debug what passes through them, tokens and prompts, and at level info every probe of health."""
 LogFormat = Literal["text", "json"]
 
 
@@ -52,4 +52,4 @@ def configure(level: str, form: LogFormat) -> None:
     handler.addFilter(SessionFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
