@@ -10,17 +10,12 @@ Frames also go into one `FrameBuffer` per character, so a caller that draws at i
 never look at the events. Every wait is bounded, and every failure is a `ClientError` that says what to do.
 
 A connection that drops is opened again and its session resumed, for `ClientConfig.resume_seconds`; events, buffers and
-<<<<<<< HEAD
-prompt ids go on, and only `generate` and `edit` under way fail. Report playheads, so that the server keeps what was lost.
+prompt ids go on, prompts that may have been lost are sent again, and only `generate` and `edit` under way fail. Report
+playheads, so that the server keeps what was lost.
 
 When the server no longer has the session, because it was started anew, so does the client, for `restart_seconds`: the event
 `Restarted` says so, frames count from 0 again in new buffers, and prompts that had not ended are asked again under their ids.
-=======
-prompt ids go on, prompts that may have been lost are sent again, and only `generate` and `edit` under way fail. Report
-playheads, so that the server keeps what was lost.
-When the server no longer has the session, the client ends with ConnectionLostError: what to ask of another one, whose frames
-count from 0 again, is the caller's to decide.
->>>>>>> main
+With `restart_seconds` 0 it ends with ConnectionLostError instead, and what to ask of another session is the caller's to decide.
 """
 
 from __future__ import annotations
