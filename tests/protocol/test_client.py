@@ -490,6 +490,22 @@ async def test_resuming_is_tried_again_when_there_is_no_room_but_not_for_ever():
         assert len(hellos) > 2
 
 
+async def test_a_server_that_goes_while_it_is_greeted_is_tried_again():
+    async def goes(socket):
+        await socket.close(1001, "the server is shutting down")
+
+    async def resumes(socket):
+        await send(socket, RESUMABLE.model_copy(update={"resumed": True}))
+        await socket.close()
+
+    async with connections(drops_after_frames, goes, resumes) as (config, hellos), connect(config) as client:
+        await client.control("pause")
+        async for _ in client:
+            pass
+        assert client.resumed == 1
+        assert len(hellos) == 3
+
+
 @pytest.mark.parametrize("case", ["switched off", "no token", "closed by the server", "refused"])
 async def test_not_every_end_is_resumed(case):
     async def ends(socket):
