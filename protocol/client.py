@@ -10,10 +10,12 @@ Frames also go into one `FrameBuffer` per character, so a caller that draws at i
 never look at the events. Every wait is bounded, and every failure is a `ClientError` that says what to do.
 
 A connection that drops is opened again and its session resumed, for `ClientConfig.resume_seconds`; events, buffers and
-prompt ids go on, and only `generate` and `edit` under way fail. Report playheads, so that the server keeps what was lost.
+prompt ids go on, prompts that may have been lost are sent again, and only `generate` and `edit` under way fail. Report
+playheads, so that the server keeps what was lost.
 
 When the server no longer has the session, because it was started anew, so does the client, for `restart_seconds`: the event
 `Restarted` says so, frames count from 0 again in new buffers, and prompts that had not ended are asked again under their ids.
+With `restart_seconds` 0 it ends with ConnectionLostError instead, and what to ask of another session is the caller's to decide.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.poses import Poses, pack_poses
+from protocol.unanswered import Unanswered
 from protocol.unfinished import Unfinished
 
 __all__ = ["Client", "ClientConfig", "Event", "FrameBlock", "Restarted", "connect"]
@@ -108,6 +111,7 @@ class Client:
         self._buffers = {name: FrameBuffer(config.buffer_frames) for name in welcome.characters}
         self._pending: dict[str, asyncio.Future[Clip]] = {}
         self._events: deque[Event] = deque()
+        self._unanswered = Unanswered()
         self._wake = asyncio.Event()
         self._closed = False
         self._closing = False
@@ -161,7 +165,8 @@ class Client:
         """Sends several sentences, each alone or with its seconds, and returns their prompt ids."""
         pairs = [(entry, None) if isinstance(entry, str) else entry for entry in prompts]
         entries = tuple(build(TimelinePrompt, id=self._next_id(), text=text, seconds=secs) for text, secs in pairs)
-        await self.send(build(Timeline, character=character, prompts=entries, mode=mode, on_end=on_end))
+        settings = {"prompts": entries, "mode": mode, "on_end": on_end}
+        await self.send(build(Timeline, character=character, id=self._next_id(), **settings))
         return [entry.id for entry in entries]
 
     async def steer(
@@ -235,7 +240,7 @@ class Client:
         self._unfinished.sent(message)
         try:
             async with asyncio.timeout(self.config.send_timeout):
-                while not await self._sent(data):
+                while not await self._sent(message, data):
                     await self._online.wait()
         except TimeoutError:
             raise ConnectionLostError(f"the server took no data for {self.config.send_timeout:g} s") from None
@@ -269,15 +274,17 @@ class Client:
         await self._socket.close()
         await asyncio.gather(self._reader, return_exceptions=True)
 
-    async def _sent(self, data: bytes) -> bool:
+    async def _sent(self, message: Message, data: bytes) -> bool:
         """Whether the connection took a message; False when it has dropped and may come back."""
         await self._online.wait()
         if self._closed:
             raise self._lost()
         socket = self._socket
+        self._unanswered.sent(message)
         try:
             await socket.send(data)
         except ConnectionClosed:
+            self._unanswered.unsent(message)
             if socket is self._socket and not self._closed:
                 self._online.clear()  # set again by the reader, which sees the same end
             return False
@@ -304,10 +311,12 @@ class Client:
                 self._socket, self.welcome = await come_back(self.config, self._token(), self._received)
                 if self.welcome.resumed:
                     self.resumed += 1
+                    for character in self.welcome.characters:
+                        self._add_buffer(character)
+                    await self._send_again(self._unanswered.again())
                 else:
-                    await self._start_anew()
-                for character in self.welcome.characters:
-                    self._add_buffer(character)
+                    self._start_anew()
+                    await self._send_again(self._unfinished.again())
                 self._online.set()
                 await self._receive()
         except ConnectionLostError as error:
@@ -317,6 +326,13 @@ class Client:
             self._fail_requests()
             self._online.set()
             self._wake.set()
+
+    async def _send_again(self, messages: Sequence[Message]) -> None:
+        """Sends what the server may not have; if this connection drops too, the next one gets it."""
+        with contextlib.suppress(ConnectionClosed):
+            for message in messages:
+                self._unanswered.sent(message)
+                await self._socket.send(encode(message))
 
     async def _receive(self) -> None:
         """Takes what one connection brings, until it ends."""
@@ -340,14 +356,12 @@ class Client:
         dropped = self.config.resume_seconds > 0.0 and self._socket.close_code in DROPS
         return self.welcome.resume if dropped else None
 
-    async def _start_anew(self) -> None:
+    def _start_anew(self) -> None:
         self._received = 0
         self._buffers.clear()
+        self._unanswered = Unanswered()
         self.restarted += 1
         self._add_event(Restarted(self.welcome))
-        with contextlib.suppress(ConnectionClosed):  # the reader sees the same end, and comes back again
-            for message in self._unfinished.again():
-                await self._socket.send(encode(message))
 
     def _fail_requests(self) -> None:
         for future in self._pending.values():
@@ -377,6 +391,8 @@ class Client:
                     future.set_result(message)
                 else:
                     future.set_exception(RequestFailedError(message.code, message.message))
+            return
+        if isinstance(message, PromptStatus | Error) and not self._unanswered.take(message):
             return
         if isinstance(message, PromptStatus) and message.status == "accepted":
             self._add_buffer(message.character)

@@ -152,6 +152,10 @@ async def come_back(config: ClientConfig, token: str | None, received: int) -> t
                     return await _attempt(config, token, received)
                 except (UnreachableError, HandshakeError) as error:
                     problem = str(error)
+                except ConnectionLostError as error:
+                    if error.code is None or error.code not in RESTARTS:
+                        raise
+                    problem = str(error)
                 except RefusedError as error:
                     if error.code not in FULL:  # it may have the dropped connection still on its list
                         raise ConnectionLostError(f"the connection ended and cannot be made again: {error}") from error

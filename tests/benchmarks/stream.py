@@ -158,8 +158,8 @@ async def running(model: Path | None, device: str, core: int | None) -> AsyncIte
     process = context.Process(target=run_server, args=(theirs, model, device, core), daemon=True)
     process.start()
     try:
-        if not await asyncio.to_thread(ours.poll, 180.0):
-            raise RuntimeError("the server was not ready within 180 s")
+        if not await asyncio.to_thread(ours.poll, 600.0):
+            raise RuntimeError("the server was not ready within 600 s")
         yield Server(ours.recv(), ours)
         ours.send("stop")
         await asyncio.to_thread(process.join, 15.0)
