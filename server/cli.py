@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from protocol import limits
 from protocol.client_errors import ClientError
-from server import commands
+from server import commands, serve_options
 from server.export import formats
 
 _ENDINGS = formats.listed(formats.ENDINGS)
@@ -28,19 +28,13 @@ Text-driven motion, streamed live into a running game.
 
 motionbridge COMMAND --help has the options of a command, with examples."""
 
-_SERVE = """\
-examples:
-  motionbridge serve
-  motionbridge serve --port 9000 --model my_model
-  motionbridge serve --host 0.0.0.0 --token SECRET      for other machines; clients must pass the token
-
-It runs until Ctrl-C or SIGTERM. GET /healthz on the same port answers "ok" while it serves."""
-
 _PLAY = """\
 examples:
   motionbridge play "a person waves" "then walks forward"
   motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh      or .glb, .mp4, .gif, .png, .npz
-  motionbridge play "a person bows" --url ws://192.168.1.4:8765 --token SECRET
+  motionbridge play "a person bows" --url wss://motion.example:8765 --ca my_ca.pem
+
+The token is better given in the environment, as MOTIONBRIDGE_TOKEN: other users of the machine see command lines.
 
 rate is what arrives and is shown, lead how much is buffered ahead, latency the time from sending a sentence to its
 first frame. Exit status 1 means that the server refused a sentence."""
@@ -84,7 +78,9 @@ example:
 BENCHMARKS = {
     "acceptance": "wordings it never saw, judged by what the body does",
     "feet": "foot slide before and after locking",
+    "fuzz": "bad messages to the codec and to sessions, and what none of them may do",
     "generate": "seconds a sentence by stage, beside the way of the original",
+    "soak": "many characters for long, with drops and bad clients: errors, gaps and memory",
     "stream": "prompt latency, and what characters cost, from the client's side",
     "transitions": "prompt changes against the limits of real motion",
 }
@@ -111,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
         layout: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
         return commands_of.add_parser(name, help=summary, description=summary, epilog=examples, **layout)
 
-    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", _SERVE))
+    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", serve_options.EXAMPLES))
     _add_play(add("play", "a terminal client of a running server", _PLAY))
     _add_generate(add("generate", "write the motion of one sentence, or of a file of them", _GENERATE))
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
@@ -134,24 +130,21 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=limits.DEFAULT_PORT,
-        help=f"port to listen on, 0 = any free one (default: {limits.DEFAULT_PORT})",
-    )
-    parser.add_argument(
-        "--token", default=None, help="ask clients for this token; needed on addresses that other machines reach"
-    )
-    parser.add_argument("--insecure", action="store_true", help="let other machines connect without a token")
+    serve_options.add_to(parser)
     parser.set_defaults(action=serve)
 
 
 def _add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="sentences, played one after the other")
     parser.add_argument("--url", default=limits.DEFAULT_URL, help=f"the server (default: {limits.DEFAULT_URL})")
-    parser.add_argument("--token", default=None, help="the server's token, if it asks for one")
+    parser.add_argument(
+        "--token",
+        default=None,
+        help=f"the server's token, if it asks for one (default: {serve_options.TOKEN_VARIABLE})",
+    )
+    parser.add_argument(
+        "--ca", type=Path, default=None, metavar="FILE.pem", help="authority that signed the server's certificate"
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds to show each sentence (default: 4)")
     parser.add_argument(
         "--rate",

@@ -19,8 +19,10 @@ from websockets.protocol import State
 
 from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
-from server.batcher import Batcher, BusyError, Result
+from server.batcher import Batcher, BusyError
 from server.config import ServeConfig
+from server.logs import SESSION
+from server.model_calls import Result
 from server.refusals import refusal
 from server.session import Close, Session
 from server.sessions import Sessions
@@ -66,6 +68,7 @@ class Connection:
 
     async def run(self) -> None:
         """Serves the client. Returns when the connection is closed; its session has ended, or waits to be resumed."""
+        SESSION.set(lambda: self._session.id)
         _limit_send_buffer(self._socket)
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
         try:
@@ -118,6 +121,9 @@ class Connection:
         self._session = self._session.successor or self._session
         if self._session.greeted:
             self._sessions.hold(self._session, self._let_go)
+            if self._session.account is not None:
+                name = self._session.account.name
+                LOG.info("session %s: opened by %r, client at %s", self._session.id, name, self._address())
         self._wake.set()
 
     def _take(self, data: bytes | str) -> None:
@@ -162,8 +168,14 @@ class Connection:
 
     async def _close(self, close: Close) -> None:
         reason = close.reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-        LOG.info("session %s: closing with code %d: %s", self._session.id, close.code, reason)
+        # Not the reason: it may quote the client.
+        LOG.info("session %s: closing with code %d, client at %s", self._session.id, close.code, self._address())
         await self._socket.close(close.code, reason)
+
+    def _address(self) -> str:
+        """Where the client, or the last proxy before us, is."""
+        address = self._socket.remote_address
+        return str(address[0]) if address else "an unknown address"
 
     def _exchange_jobs(self) -> None:
         owner = self._session.id

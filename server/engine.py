@@ -29,6 +29,7 @@ from server.motion.features import LAYOUTS, extract, headings, recover_root, rec
 from server.motion.motion import Motion, MotionRequest
 from server.motion.resample import smooth_rotations
 from server.motion.rotation import Array
+from server.stopwatch import Stopwatch
 
 EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 MIN_SECONDS, MAX_TOKENS = 1.0, 49
@@ -72,24 +73,34 @@ class Engine:
         self._lock = threading.Lock()
         self._device = bundle.mean.device
         self._static_shapes = static_shapes
+        self.stopwatch = Stopwatch()
+        """Times the stages `text`, `length`, `base`, `residual`, `decode` and `solve` of a batch."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of the GPU that tensors use (`allocated`) and that this process holds (`reserved`); empty on a CPU."""
+        if self._device.type != "cuda":
+            return {}
+        return {
+            "allocated": torch.cuda.memory_allocated(self._device),
+            "reserved": torch.cuda.memory_reserved(self._device),
+        }
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         """One motion per request, independent of what else is in the batch but for rounding.
 
         A result has exactly the asked ``frames`` (at most ``max_frames`` less the context), or the model's estimate. With a
-        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z.
+        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z. MemoryError when so many at
+        once are too much for the GPU; fewer may not be.
         """
         if not requests:
             return []
-        with self._lock, torch.inference_mode():
-            cond = self._text.encode([request.text for request in requests]).to(self._device)
-            draws = [_Draw.of(request, self._sampling) for request in requests]
-            made: dict[int, Motion] = {}
-            for steps in sorted({draw.steps for draw in draws}):
-                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
-                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
-                made |= dict(zip(group, motions, strict=True))
-            return [made[at] for at in range(len(requests))]
+        try:
+            return self._generate_all(requests)
+        except torch.OutOfMemoryError as error:
+            problem = str(error)
+        # Outside the handler: within it the failed call's frames still hold their tensors.
+        torch.cuda.empty_cache()
+        raise MemoryError(f"{len(requests)} motions at once are too much for the GPU's memory: {problem}")
 
     def edit(
         self,
@@ -120,7 +131,8 @@ class Engine:
         for start, stop in ranges:
             edited[start // self.token_frames : -(-stop // self.token_frames)] = True
         with self._lock, torch.inference_mode():
-            cond = self._text.encode([text]).to(self._device)
+            with self.stopwatch("text"):
+                cond = self._text.encode([text]).to(self._device)
             kept = self._encode(padded)[None]  # (1, N, Q)
             mask = torch.from_numpy(edited).to(self._device)[None]
             request = MotionRequest(text, seed=seed, guidance=guidance, steps=steps)
@@ -156,9 +168,22 @@ class Engine:
             heading,
         )
 
+    def _generate_all(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        with self._lock, torch.inference_mode():
+            with self.stopwatch("text"):
+                cond = self._text.encode([request.text for request in requests]).to(self._device)
+            draws = [_Draw.of(request, self._sampling) for request in requests]
+            made: dict[int, Motion] = {}
+            for steps in sorted({draw.steps for draw in draws}):
+                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
+                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
+                made |= dict(zip(group, motions, strict=True))
+            return [made[at] for at in range(len(requests))]
+
     def _generate(self, requests: Sequence[MotionRequest], cond: Tensor, draws: Sequence[_Draw]) -> list[Motion]:
         contexts = [self._context(request) for request in requests]
-        frames = self._frames(requests, contexts, cond, draws)
+        with self.stopwatch("length"):
+            frames = self._frames(requests, contexts, cond, draws)
         known = [len(context) // self.token_frames if context is not None else 0 for context in contexts]
         lengths = [k + -(-count // self.token_frames) for k, count in zip(known, frames, strict=True)]
         layers = self.bundle.rvq.config.quantizers
@@ -227,30 +252,32 @@ class Engine:
             "static_shapes": self._static_shapes,
         }
         guidance = torch.tensor([draw.guidance for draw in draws])
-        base = edit_base(
-            self.bundle.masked,
-            kept[..., 0],
-            mask,
-            cond,
-            lengths,
-            steps=draws[0].steps,
-            guidance=guidance,
-            temperature=self._sampling.temperature,
-            order_noise=self._sampling.order_noise,
-            **common,
-        )
-        made = generate_residual(
-            self.bundle.residual,
-            base,
-            cond,
-            lengths,
-            layers=self._sampling.residual_layers,
-            guidance=self._sampling.residual_guidance,
-            temperature=self._sampling.residual_temperature,
-            keep=kept,
-            keep_mask=~mask,
-            **common,
-        )
+        with self.stopwatch("base"):
+            base = edit_base(
+                self.bundle.masked,
+                kept[..., 0],
+                mask,
+                cond,
+                lengths,
+                steps=draws[0].steps,
+                guidance=guidance,
+                temperature=self._sampling.temperature,
+                order_noise=self._sampling.order_noise,
+                **common,
+            )
+        with self.stopwatch("residual"):
+            made = generate_residual(
+                self.bundle.residual,
+                base,
+                cond,
+                lengths,
+                layers=self._sampling.residual_layers,
+                guidance=self._sampling.residual_guidance,
+                temperature=self._sampling.residual_temperature,
+                keep=kept,
+                keep_mask=~mask,
+                **common,
+            )
         indices = torch.where(mask.unsqueeze(-1), -1, kept)
         indices[..., : made.shape[-1]] = made
         return indices[:batch, :tokens]
@@ -261,21 +288,23 @@ class Engine:
         Clips of one length share a batch; others would need padding, which reaches into the last frames.
         """
         made: dict[int, Array] = {}
-        for length in {len(clip) for clip in clips}:
-            group = [at for at, clip in enumerate(clips) if len(clip) == length]
-            features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
-            made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
+        with self.stopwatch("decode"):
+            for length in {len(clip) for clip in clips}:
+                group = [at for at, clip in enumerate(clips) if len(clip) == length]
+                features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
+                made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
         return [made[at] for at in range(len(clips))]
 
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
         """Local rotations and roots of each clip's features (T, C), in its own place and heading; ``globals`` are not smoothed."""
-        positions = [recover_smooth_positions(features, self.layout) for features in clips]
-        torso = [self.skeleton.index(name) for name in _TORSO]
-        frames = _TORSO_SECONDS * self.fps
-        return [
-            solved._replace(local=smooth_rotations(solved.local, torso, frames))
-            for solved in solver.retarget_clips(positions, self.skeleton)
-        ]
+        with self.stopwatch("solve"):
+            positions = [recover_smooth_positions(features, self.layout) for features in clips]
+            torso = [self.skeleton.index(name) for name in _TORSO]
+            frames = _TORSO_SECONDS * self.fps
+            return [
+                solved._replace(local=smooth_rotations(solved.local, torso, frames))
+                for solved in solver.retarget_clips(positions, self.skeleton)
+            ]
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
         """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""

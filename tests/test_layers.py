@@ -18,6 +18,8 @@ CHAIN = ("protocol", "motion", "engine", "batcher", "timeline", "session", "conn
 SIDE_ROOMS = {
     "files": (),
     "config": ("protocol",),
+    "observer": (),
+    "logs": (),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files"),
     "evaluation": ("protocol", "motion", "models"),
@@ -25,11 +27,13 @@ SIDE_ROOMS = {
     "preview": ("protocol",),
 }
 EXTRA_DOORS = {
-    "engine": ("models",),
-    "session": ("config",),
-    "connection": ("config",),
-    "app": ("config",),
-    "cli": ("config", "training", "export", "preview", "evaluation"),
+    "motion": ("files",),
+    "engine": ("models", "observer"),
+    "batcher": ("observer",),
+    "session": ("config", "observer"),
+    "connection": ("config", "observer", "logs"),
+    "app": ("config", "observer", "logs"),
+    "cli": ("config", "observer", "logs", "training", "export", "preview", "evaluation"),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
@@ -42,11 +46,20 @@ ROOM_OF = {
     "pace": "timeline",
     "ahead": "timeline",
     "ticks": "connection",
+    "model_calls": "batcher",
     "clips": "session",
     "outbox": "session",
     "sessions": "session",
     "greeting": "session",
     "refusals": "session",
+    "access": "session",
+    "settings": "config",
+    "metrics": "observer",
+    "stopwatch": "observer",
+    "tracing": "observer",
+    "certificates": "app",
+    "web": "app",
+    "serve_options": "cli",
     "commands": "cli",
     "serving": "cli",
     "play": "cli",
@@ -60,6 +73,8 @@ LIBRARIES = {
     "open_clip": {"models"},
     "websockets": {"protocol", "connection", "app"},
     "msgpack": {"protocol"},
+    "prometheus_client": {"observer"},
+    "opentelemetry": {"observer"},
 }
 """Library -> the only rooms that may import it."""
 

@@ -297,10 +297,15 @@ async def test_a_client_without_the_subprotocol_is_refused():
         ({}, "null", False),
         ({}, "http://localhost:8080", True),
         ({"origins": ("https://game.example",)}, "https://game.example", True),
-        ({"token": "secret"}, "https://evil.example", True),
+        ({"origins": ("https://Game.example:8443",)}, "https://game.example:8443", True),
+        ({"origins": ("https://game.example",)}, "https://game.example.evil.example", False),
+        ({"origins": ("https://game.example",)}, "http://game.example", False),
+        ({"origins": ("null",)}, "null", True),
+        ({"origins": ("*",)}, "https://any.example", True),
+        ({"token": "secret"}, "https://evil.example", False),
     ],
 )
-async def test_foreign_web_pages_may_not_connect_without_a_token(settings, origin, allowed):
+async def test_only_known_web_pages_may_connect(settings, origin, allowed):
     async with running(**settings) as server:
         if allowed:
             async with server.raw(origin=origin):

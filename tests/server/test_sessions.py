@@ -86,6 +86,17 @@ def test_the_number_of_dropped_sessions_is_bounded():
     assert [house.enter(5.0, resume=welcome.resume)[1].resumed for _, welcome in sessions] == [False, False, True, True]
 
 
+def test_clients_that_only_drop_push_out_no_one_who_had_a_stream():
+    house = House(max_parked=2)
+    session, welcome = house.enter()
+    session.receive(msgpack.packb({"type": "prompt", "id": "p", "text": "walk"}), 0.0)
+    session.output(0.0)
+    house.drop(session, 0.0)
+    for at in range(1, 10):
+        house.drop(house.enter(float(at))[0], float(at))
+    assert house.enter(10.0, resume=welcome.resume)[1].resumed
+
+
 def test_a_session_that_ended_or_never_began_is_not_kept():
     house = House()
     session, welcome = house.enter()
