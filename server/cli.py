@@ -12,9 +12,8 @@ from typing import Any, NoReturn
 
 from protocol import limits
 from protocol.client_errors import ClientError
-from server import commands
-
-EMBEDDED = Path(__file__).with_name("assets") / "embedded"
+from server import commands, model_commands
+from server.hub.catalogue import EMBEDDED_FOLDER as EMBEDDED
 
 _ABOUT = """\
 Text-driven motion, streamed live into a running game.
@@ -110,6 +109,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
     _add_train(add("train", "train one of the models", _TRAIN))
     _add_export(add("export", "make a model folder from a training run", _EXPORT))
+    model_commands.add_models(
+        add("models", "download, convert and check models", model_commands.EXAMPLES), parser_class=_Parser
+    )
     _add_bench(add("bench", "measure speed and motion quality; prints one table or a few", _BENCH))
     return parser
 
@@ -121,7 +123,13 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded one)")
+    parser.add_argument(
+        "--model",
+        type=model_commands.resolve_model,
+        default=EMBEDDED,
+        metavar="MODEL",
+        help="a name (motionbridge models list) or a model folder (default: embedded)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
 
 

@@ -17,6 +17,8 @@ BOUND_S = 240
 CHAIN = ("protocol", "motion", "engine", "batcher", "timeline", "session", "connection", "app", "cli")
 SIDE_ROOMS = {
     "files": (),
+    "cache": (),
+    "hub": ("cache", "files", "models"),
     "config": ("protocol",),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files"),
@@ -25,11 +27,11 @@ SIDE_ROOMS = {
     "preview": ("protocol",),
 }
 EXTRA_DOORS = {
-    "engine": ("models",),
+    "engine": ("models", "cache"),
     "session": ("config",),
     "connection": ("config",),
     "app": ("config",),
-    "cli": ("config", "training", "export", "preview", "evaluation"),
+    "cli": ("config", "training", "export", "preview", "evaluation", "hub", "cache", "models"),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
@@ -46,13 +48,15 @@ ROOM_OF = {
     "greeting": "session",
     "refusals": "session",
     "commands": "cli",
+    "model_commands": "cli",
+    "doctor": "cli",
     "serving": "cli",
     "play": "cli",
 }
 """Modules right below ``server`` that do not carry the name of their room."""
 
 LIBRARIES = {
-    "torch": {"models", "engine", "training", "evaluation"},
+    "torch": {"models", "engine", "training", "evaluation", "hub"},
     "safetensors": {"models", "training"},
     "tokenizers": {"models"},
     "open_clip": {"models"},
