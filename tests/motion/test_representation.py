@@ -76,7 +76,9 @@ def test_headings_are_those_of_the_body(axes, turn):
     assert heading[0] == pytest.approx(0.0, abs=1e-9)
     # The representation's facing is smoothed over two seconds, which rounds off both ends of a turn.
     assert heading[-1] == pytest.approx(0.9 * turn, abs=0.1 * abs(turn) + 0.05)
-    across = np.diff(kit.positions(features)[:, [SKELETON.index("right_hip"), SKELETON.index("left_hip")]], axis=1)[:, 0]
+    across = np.diff(kit.positions(features)[:, [SKELETON.index("right_hip"), SKELETON.index("left_hip")]], axis=1)[
+        :, 0
+    ]
     facing = np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
     np.testing.assert_allclose(facing - heading - (facing - heading).mean(), 0.0, atol=0.3)
 
