@@ -89,6 +89,14 @@ def train(args: argparse.Namespace) -> int:
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
         if (value := getattr(args, name)) is not None
     }
+    if args.tower is not None and args.model != "text":
+        raise UsageError(f"--tower belongs to train text, not to train {args.model}")
+    if args.tower is not None:
+        from server.training.tower import take_tower
+
+        take_tower(args.tower, args.run)
+        print(f"text: the tower of {args.tower}; nothing to train")
+        return 0
     if args.model == "text":
         from server.training.distill import DistillConfig, run_distillation
 

@@ -56,6 +56,7 @@ class Engine:
         self.fps = bundle.config.frame_rate
         self.skeleton: Skeleton = default_skeleton()
         self.representation = representation(bundle.config.features, bundle.mean.double().cpu().numpy())
+        self.layout = self.representation.layout
         self.token_frames = bundle.rvq.config.downsample
         self.max_frames = MAX_TOKENS * self.token_frames
         self.context_frames = _CONTEXT_TOKENS * self.token_frames

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from live_server import Watcher, running
 from published_folder import write_published
 from web import Site, serving
 
 from server import cli, model_commands
 from server.cache import VARIABLE, cache_folder
+from server.engine import load_engine
 from server.hub import store as store_module
 from server.hub.catalogue import BY_NAME, CLIP, ENTRIES
 from server.hub.download import sha256_of
@@ -164,6 +166,26 @@ def test_a_published_model_is_downloaded_converted_and_generates(site: Site, cac
         assert left[0] > right[0]
     argv = ("generate", "a person bows", "--edit", clip, "--range", "1:2", "--model", name, "--device", "cpu")
     assert run(*argv, "-o", tmp_path / "edited.npz") == 0
+
+
+async def test_a_kit_model_streams(site: Site, cache: Path):
+    """From 21 joints at 12.5 frames per second to 22 at 30, over a prompt that continues another."""
+    assert fetch(site, "kit") == 0
+    engine = load_engine(cache / "models" / "kit", "cpu")
+    async with running(engine) as server, server.client(frame_rate=30) as client:
+        watcher = Watcher(client, server.clock)
+        first = await client.prompt("a person walks", seconds=2.0)
+        await watcher.until_status(first, "started")
+        await watcher.until_frame(watcher.newest + 30)
+        second = await client.prompt("a person bows", seconds=2.0)
+        await watcher.until_status(second, "started")
+        await watcher.until_frame(watcher.newest + 45)
+    assert not watcher.errors
+    poses = watcher.poses()
+    root = np.concatenate([poses[frame].root for frame in sorted(poses)])
+    assert sorted(poses) == list(range(len(poses)))
+    assert 0.6 < root[:, 1].mean() < 1.2
+    assert np.linalg.norm(np.diff(root, axis=0), axis=1).max() < 0.15
 
 
 def test_the_terms_are_shown_and_must_be_accepted_once(site: Site, cache: Path, monkeypatch, capsys):

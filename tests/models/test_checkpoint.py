@@ -6,18 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from published_folder import write_published
+from safetensors.torch import load_file, save_file
 from tiny_models import tiny_bundle
-from torch import Tensor, nn
+from torch import Tensor
 
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle, save_bundle
 from server.models.original import convert_original, load_original, parse_option
-from server.models.original_names import length_names, masked_names, residual_names, rvq_names
-from server.models.transformer import sinusoidal_positions
 
 
 @pytest.fixture

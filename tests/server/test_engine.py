@@ -130,7 +130,7 @@ def test_poses_from_outside_have_the_features_and_heading_of_the_model(engine: E
     joints = kinematics.positions(source.rotations, source.root, engine.skeleton)
     from server.motion.features import recover_positions
 
-    shape = recover_positions(again.features, engine.representation.layout)
+    shape = recover_positions(again.features, engine.layout)
     turn = rot.about_y(np.array(again.heading[0]))
     back = rot.mul_vec(turn, shape) * [1, 0, 1]
     flat = joints * [1, 0, 1]
