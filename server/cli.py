@@ -313,7 +313,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.action(args)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return commands.STOPPED
     except (ValueError, RuntimeError, OSError, ClientError) as error:
         return commands.fail(error)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from server.motion.motion import Motion
 
 OUTPUTS = (".bvh", ".npz")
+STOPPED = 130  # exit status after Ctrl-C, as shells have it
 _BATCH = 16
 
 
@@ -119,7 +120,7 @@ def train(args: argparse.Namespace) -> int:
         encode = stages.text_encoder(args.run / "text" / "export")
         result = stages.train_tokens(args.model, args.data, args.run, config, stage, encode, args.fresh)
     print(f"{args.model}: step {result.step}, {'finished' if result.finished else 'stopped; the same command goes on'}")
-    return 0
+    return 0 if result.finished else STOPPED
 
 
 def export(args: argparse.Namespace) -> int:
@@ -137,18 +138,25 @@ def generate(args: argparse.Namespace) -> int:
     """``motionbridge generate``: a sentence (or a file of them) to motion files."""
     _check_generate(args)
     texts = [check_text(args.text)] if args.prompts is None else _read_prompts(args.prompts)
-    from server.engine import load_engine
-
+    engine = _load(args)
     if args.edit is not None:
-        return _edit(args, texts[0], load_engine(args.model, args.device))
+        return _edit(args, texts[0], engine)
     targets = [args.output] if args.prompts is None else [args.output / f"{n:03d}.npz" for n in range(len(texts))]
-    engine = load_engine(args.model, args.device)
     for at in range(0, len(texts), _BATCH):
         motions = _generate_batch(engine, texts[at : at + _BATCH], args, at)
         for text, motion, target in zip(texts[at:], motions, targets[at : at + _BATCH], strict=False):
             write_motion(target, motion, engine, text)
             print(f"{target}  {len(motion) / engine.fps:.1f} s  {text}")
     return 0
+
+
+def _load(args: argparse.Namespace) -> Engine:
+    """The model, after a word to whoever watches: importing torch and loading take seconds."""
+    if sys.stderr.isatty():
+        print(f"loading {args.model.name} ...", file=sys.stderr, flush=True)
+    from server.engine import load_engine
+
+    return load_engine(args.model, args.device)
 
 
 def _check_generate(args: argparse.Namespace) -> None:
