@@ -145,7 +145,11 @@ def _accept(entry: Entry, store: Store, accepted: bool) -> None:
     if not accepted:
         if not sys.stdin.isatty():
             raise UsageError("the terms above must be accepted once: pass --accept-licence")
-        if input("Do you accept these terms? [y/N] ").strip().lower() not in ("y", "yes"):
+        try:
+            answer = input("Do you accept these terms? [y/N] ").strip().lower()
+        except EOFError:
+            answer = ""
+        if answer not in ("y", "yes"):
             raise UsageError("the terms were not accepted; nothing was downloaded")
     store.accept(entry)
 

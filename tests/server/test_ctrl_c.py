@@ -36,14 +36,7 @@ COMMANDS = {
     "generate": (["generate", "a person bows", "-o", "bow.bvh"], "server.engine:load_engine", ""),
     "prepare": (["prepare", "bvh", "a", "b"], "server.training.prepare:prepare", ""),
     "train": (["train", "rvq", "a", "b"], "server.training.stages:train_rvq", ""),
-    "train text": (["train", "text", "a", "b"], "server.training.distill:run_distillation", ""),
-    "export": (["export", "a", "b", "c"], "server.training.stages:export_run", ""),
-    "models download": (
-        ["models", "download", "kit", "--accept-licence"],
-        "server.hub.store:download",
-        "",
-    ),
-    "models verify": (["models", "verify"], "server.models.checkpoint:load_bundle", ""),
+    "models download": (["models", "download", "kit", "--accept-licence"], "server.hub.store:download", ""),
     "doctor": (["doctor", "--port", "0"], "server.doctor:packages", ""),
 }
 

@@ -27,7 +27,7 @@ from server.training.stages import ModelSizes, reconstruction_error, rvq_config
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "server" / "training" / "TUTORIAL.md"
 BOUND_S = 240
-FEWER = {"rvq": 30, "masked": 12, "residual": 4, "length": 4}
+FEWER = {"rvq": 20, "masked": 8, "residual": 3, "length": 3}
 ACTIONS = {
     "walk": ({"speed": 1.2}, ["a person walks forward", "someone walks straight ahead"]),
     "stroll": ({"speed": 0.6}, ["a person walks slowly", "someone strolls forward slowly"]),
