@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -158,8 +159,10 @@ class Store:
         path, sha256 = self.fetch(CLIP, source, "--clip FILE", pause)
         say(_checksum_line(CLIP, sha256, self.checksum(CLIP), source))
         target.parent.mkdir(parents=True, exist_ok=True)
-        move = shutil.copyfile if source.file is not None else shutil.move
-        write_atomically(target, lambda partial: move(path, partial))
+        if source.file is not None:
+            write_atomically(target, lambda partial: shutil.copyfile(path, partial))
+        else:
+            os.replace(path, target)
         return target
 
     def verify(self, name: str) -> list[str]:
