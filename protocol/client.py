@@ -10,7 +10,10 @@ Frames also go into one `FrameBuffer` per character, so a caller that draws at i
 never look at the events. Every wait is bounded, and every failure is a `ClientError` that says what to do.
 
 A connection that drops is opened again and its session resumed, for `ClientConfig.resume_seconds`; events, buffers and
-prompt ids go on, and only `generate` and `edit` under way fail. Report playheads, so that the server keeps what was lost.
+prompt ids go on, prompts that may have been lost are sent again, and only `generate` and `edit` under way fail. Report
+playheads, so that the server keeps what was lost.
+When the server no longer has the session, the client ends with ConnectionLostError: what to ask of another one, whose frames
+count from 0 again, is the caller's to decide.
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.poses import Poses, pack_poses
+from protocol.unanswered import Unanswered
 
 __all__ = ["Client", "ClientConfig", "Event", "FrameBlock", "connect"]
 
@@ -93,6 +97,7 @@ class Client:
         self._buffers = {name: FrameBuffer(config.buffer_frames) for name in welcome.characters}
         self._pending: dict[str, asyncio.Future[Clip]] = {}
         self._events: deque[Event] = deque()
+        self._unanswered = Unanswered()
         self._wake = asyncio.Event()
         self._closed = False
         self._closing = False
@@ -145,7 +150,8 @@ class Client:
         """Sends several sentences, each alone or with its seconds, and returns their prompt ids."""
         pairs = [(entry, None) if isinstance(entry, str) else entry for entry in prompts]
         entries = tuple(build(TimelinePrompt, id=self._next_id(), text=text, seconds=secs) for text, secs in pairs)
-        await self.send(build(Timeline, character=character, prompts=entries, mode=mode, on_end=on_end))
+        settings = {"prompts": entries, "mode": mode, "on_end": on_end}
+        await self.send(build(Timeline, character=character, id=self._next_id(), **settings))
         return [entry.id for entry in entries]
 
     async def steer(
@@ -218,7 +224,7 @@ class Client:
         data = encode(message)
         try:
             async with asyncio.timeout(self.config.send_timeout):
-                while not await self._sent(data):
+                while not await self._sent(message, data):
                     await self._online.wait()
         except TimeoutError:
             raise ConnectionLostError(f"the server took no data for {self.config.send_timeout:g} s") from None
@@ -252,15 +258,17 @@ class Client:
         await self._socket.close()
         await asyncio.gather(self._reader, return_exceptions=True)
 
-    async def _sent(self, data: bytes) -> bool:
+    async def _sent(self, message: Message, data: bytes) -> bool:
         """Whether the connection took a message; False when it has dropped and may come back."""
         await self._online.wait()
         if self._closed:
             raise self._lost()
         socket = self._socket
+        self._unanswered.sent(message)
         try:
             await socket.send(data)
         except ConnectionClosed:
+            self._unanswered.unsent(message)
             if socket is self._socket and not self._closed:
                 self._online.clear()  # set again by the reader, which sees the same end
             return False
@@ -288,6 +296,7 @@ class Client:
                 for character in self.welcome.characters:
                     self._add_buffer(character)
                 self.resumed += 1
+                await self._send_again()
                 self._online.set()
                 await self._receive()
         except ConnectionLostError as error:
@@ -297,6 +306,12 @@ class Client:
             self._fail_requests()
             self._online.set()
             self._wake.set()
+
+    async def _send_again(self) -> None:
+        """Sends what the dropped connection may have lost; if this one drops too, the next one gets it."""
+        with contextlib.suppress(ConnectionClosed):
+            for message in self._unanswered.again():
+                await self._socket.send(encode(message))
 
     async def _receive(self) -> None:
         """Takes what one connection brings, until it ends."""
@@ -342,6 +357,8 @@ class Client:
                     future.set_result(message)
                 else:
                     future.set_exception(RequestFailedError(message.code, message.message))
+            return
+        if isinstance(message, PromptStatus | Error) and not self._unanswered.take(message):
             return
         if isinstance(message, PromptStatus) and message.status == "accepted":
             self._add_buffer(message.character)

@@ -51,13 +51,13 @@ class ModelSizes:
     code_dim: int = 192
     codes: int = 512
     quantizers: int = 6
-    latent: int = 256
-    heads: int = 4
-    layers: int = 5
-    ff: int = 1024
+    latent: int = 192
+    heads: int = 6
+    layers: int = 4
+    ff: int = 768
     residual_layers: int = 4
     residual_code_dim: int = 192
-    token_dim: int = 256
+    token_dim: int = 192
     dropout: float = 0.1
 
 
@@ -88,7 +88,7 @@ RVQ_TRAINING = TrainConfig(
     steps=4500, batch_size=64, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998
 )
 # Small batches: for one computing time, 400 steps of 32 came to a validation loss of 3.9 and 200 steps of 64 to 4.4.
-TOKEN_TRAINING = TrainConfig(batch_size=32, lr=5e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
+TOKEN_TRAINING = TrainConfig(batch_size=32, lr=6e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
 
 
 def rvq_config(channels: int, sizes: ModelSizes) -> RVQConfig:

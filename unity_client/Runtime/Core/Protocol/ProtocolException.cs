@@ -8,6 +8,7 @@ namespace MotionBridge
         public const string Malformed = "malformed";
         public const string UnknownType = "unknown_type";
         public const string InvalidField = "invalid_field";
+        public const string UnknownCharacter = "unknown_character";
         public const string TooBig = "too_big";
         public const string Unauthorized = "unauthorized";
         public const string VersionMismatch = "version_mismatch";
