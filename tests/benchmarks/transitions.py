@@ -256,7 +256,7 @@ def table(rows: Sequence[Row], limits: MocapLimits) -> str:
 def strip(changes: Sequence[Change], path: Path, rate: float) -> None:
     """A contact sheet of the second around some changes."""
     from protocol.skeleton import default_skeleton
-    from tests.benchmarks.contact_sheet import contact_sheet
+    from server.export.contact_sheet import contact_sheet
 
     around = round(AROUND_SECONDS * rate)
     motions, titles = [], []
