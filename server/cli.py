@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 from protocol import limits
 from protocol.client_errors import ClientError
-from server import commands, serve_options
+from server import commands, doctor, model_commands, serve_options
 from server.export import formats
+from server.hub.catalogue import EMBEDDED_FOLDER as EMBEDDED
 
 _ENDINGS = formats.listed(formats.ENDINGS)
-EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 
 _ABOUT = """\
 Text-driven motion, streamed live into a running game.
@@ -25,6 +25,7 @@ Text-driven motion, streamed live into a running game.
   motionbridge serve                                    start the server
   motionbridge play "a person waves"                    talk to it from another terminal
   motionbridge generate "a person bows" -o bow.bvh      write a motion file without a server
+  motionbridge doctor                                   check this machine
 
 motionbridge COMMAND --help has the options of a command, with examples."""
 
@@ -65,6 +66,7 @@ _TRAIN = """\
 examples, in this order; each command resumes where it was stopped:
   motionbridge train rvq data run
   motionbridge train text my_mocap run          the folder with captions.jsonl; needs: pip install -e ".[train]"
+  motionbridge train text my_mocap run --tower embedded      or take the embedded model's, at once
   motionbridge train masked data run
   motionbridge train residual data run
   motionbridge train length data run
@@ -113,6 +115,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
     _add_train(add("train", "train one of the models", _TRAIN))
     _add_export(add("export", "make a model folder from a training run", _EXPORT))
+    model_commands.add_models(
+        add("models", "download, convert and check models", model_commands.EXAMPLES), parser_class=_Parser
+    )
+    _add_doctor(add("doctor", "check this machine, and say what to do", doctor.EXAMPLES))
     _add_bench(add("bench", "measure speed and motion quality; prints one table or a few", _BENCH))
     return parser
 
@@ -124,8 +130,19 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded one)")
+    parser.add_argument(
+        "--model",
+        type=model_commands.resolve_model,
+        default=EMBEDDED,
+        metavar="MODEL",
+        help="a name (motionbridge models list) or a model folder (default: embedded)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    doctor.add_doctor(parser)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -245,6 +262,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")
     parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--tower",
+        type=model_commands.resolve_model,
+        default=None,
+        metavar="MODEL",
+        help="text: take the text tower of a model, such as embedded, instead of training one",
+    )
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
     parser.set_defaults(action=commands.train)
 
@@ -298,7 +322,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.action(args)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return commands.STOPPED
     except (ValueError, RuntimeError, OSError, ClientError) as error:
         return commands.fail(error)
 

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
+from server.cache import cached_clip
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import sample_length
@@ -25,8 +26,9 @@ from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, extract, headings, recover_root, recover_smooth_positions
+from server.motion.contacts import clean_contacts
 from server.motion.motion import Motion, MotionRequest
+from server.motion.representation import representation
 from server.motion.resample import smooth_rotations
 from server.motion.rotation import Array
 from server.stopwatch import Stopwatch
@@ -53,18 +55,14 @@ class Engine:
 
         ``static_shapes`` pads batches and lengths to a few sizes, as CUDA graphs need; the motions stay the same.
         """
-        if bundle.config.features != "humanml3d":
-            raise CheckpointError(
-                f"model {bundle.config.name!r} has {bundle.config.features} features; only humanml3d models (22 joints) "
-                "can be streamed so far"
-            )
         if text.dim != bundle.config.cond_dim:
             raise CheckpointError(f"the text encoder gives {text.dim} values, the model takes {bundle.config.cond_dim}")
         self.bundle = bundle
         self.name = bundle.config.name
         self.fps = bundle.config.frame_rate
         self.skeleton: Skeleton = default_skeleton()
-        self.layout = LAYOUTS[bundle.config.features]
+        self.representation = representation(bundle.config.features, bundle.mean.double().cpu().numpy())
+        self.layout = self.representation.layout
         self.token_frames = bundle.rvq.config.downsample
         self.max_frames = MAX_TOKENS * self.token_frames
         self.context_frames = _CONTEXT_TOKENS * self.token_frames
@@ -153,20 +151,9 @@ class Engine:
         """
         positions = kinematics.positions(np.asarray(rotations, float), np.asarray(root, float), self.skeleton)
         extended = np.concatenate([positions, 2 * positions[-1:] - positions[-2:-1]])
-        extracted = extract(extended, self.layout)
-        features = extracted.features
-        # extract() turned the clip to +Z by some angle and moved it: measure both from where the hips went.
-        side = [self.skeleton.index("left_hip"), self.skeleton.index("right_hip")]
-        before, after = (p[0, side[0]] - p[0, side[1]] for p in (extended, extracted.positions))
-        turned = np.arctan2(before[0], before[2]) - np.arctan2(after[0], after[2])
-        heading = turned + headings(recover_root(features, self.layout)[0])
-        return Motion(
-            np.asarray(root, np.float64),
-            np.asarray(rotations, np.float64),
-            features[:, self.layout.contacts] > 0.5,
-            features,
-            heading,
-        )
+        features, heading = self.representation.features(extended)
+        root, rotations = np.asarray(root, np.float64), np.asarray(rotations, np.float64)
+        return Motion(root, rotations, self._contacts(features, rotations, root), features, heading)
 
     def _generate_all(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         with self._lock, torch.inference_mode():
@@ -298,7 +285,7 @@ class Engine:
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
         """Local rotations and roots of each clip's features (T, C), in its own place and heading; ``globals`` are not smoothed."""
         with self.stopwatch("solve"):
-            positions = [recover_smooth_positions(features, self.layout) for features in clips]
+            positions = [self.representation.positions(features) for features in clips]
             torso = [self.skeleton.index(name) for name in _TORSO]
             frames = _TORSO_SECONDS * self.fps
             return [
@@ -308,14 +295,22 @@ class Engine:
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
         """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
-        yaw = headings(recover_root(features, self.layout)[0])
+        yaw = self.representation.headings(features)
         turn = rot.about_y(np.array(heading - yaw[anchor]))
         path = rot.mul_vec(turn, solved.root)
         path = path + (np.asarray(root) - path[anchor]) * np.array([1.0, 0.0, 1.0])
         rotations = solved.local.copy()
         rotations[:, 0] = rot.mul(turn, rotations[:, 0])
-        contacts = features[:, self.layout.contacts] > 0.5
+        contacts = self._contacts(features, rotations, path)
         return Motion(path, rot.unroll(rotations), contacts, features, yaw + heading - yaw[anchor])
+
+    def _contacts(self, features: Array, rotations: Array, root: Array) -> np.ndarray:
+        """Contacts (T, 4) by the features, or, where these do not say, by the heights and speeds of the feet."""
+        flags = self.representation.contacts(features)
+        if flags is not None:
+            return flags
+        feet = kinematics.positions(rotations, root, self.skeleton)[:, list(self.skeleton.feet)]
+        return clean_contacts(feet, self.fps)
 
 
 @dataclass(frozen=True)
@@ -338,6 +333,7 @@ def load_engine(
 ) -> Engine:
     """Load a bundle folder; "auto" takes a GPU if there is one.
 
+    ``clip_weights`` None: those in the cache folder, or else open_clip's own.
     ``fast`` is float16 weights and CUDA graphs, by default on a GPU; False computes in float32 and eagerly there too.
     CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
     """
@@ -351,7 +347,7 @@ def load_engine(
         use_graphs(bundle.residual)
     if bundle.config.text_encoder == "embedded":
         return Engine(bundle, load_embedded_text(folder, device), static_shapes=fast)
-    return Engine(bundle, ClipTextEncoder.load(clip_weights, device), static_shapes=fast)
+    return Engine(bundle, ClipTextEncoder.load(clip_weights or cached_clip(), device), static_shapes=fast)
 
 
 def next_size(count: int, sizes: Sequence[int]) -> int:

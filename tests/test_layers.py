@@ -17,6 +17,8 @@ BOUND_S = 240
 CHAIN = ("protocol", "motion", "engine", "batcher", "timeline", "session", "connection", "app", "cli")
 SIDE_ROOMS = {
     "files": (),
+    "cache": (),
+    "hub": ("cache", "files", "models"),
     "config": ("protocol",),
     "observer": (),
     "logs": (),
@@ -28,12 +30,12 @@ SIDE_ROOMS = {
 }
 EXTRA_DOORS = {
     "motion": ("files",),
-    "engine": ("models", "observer"),
+    "engine": ("models", "observer", "cache"),
     "batcher": ("observer",),
     "session": ("config", "observer"),
     "connection": ("config", "observer", "logs"),
     "app": ("config", "observer", "logs"),
-    "cli": ("config", "observer", "logs", "training", "export", "preview", "evaluation"),
+    "cli": ("config", "observer", "logs", "training", "export", "preview", "evaluation", "hub", "cache", "models"),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
@@ -61,13 +63,15 @@ ROOM_OF = {
     "web": "app",
     "serve_options": "cli",
     "commands": "cli",
+    "model_commands": "cli",
+    "doctor": "cli",
     "serving": "cli",
     "play": "cli",
 }
 """Modules right below ``server`` that do not carry the name of their room."""
 
 LIBRARIES = {
-    "torch": {"models", "engine", "training", "evaluation"},
+    "torch": {"models", "engine", "training", "evaluation", "hub"},
     "safetensors": {"models", "training"},
     "tokenizers": {"models"},
     "open_clip": {"models"},
