@@ -67,6 +67,7 @@ examples, in this order; each command resumes where it was stopped:
   motionbridge train rvq data run
   motionbridge train text my_mocap run          the folder with captions.jsonl; needs: pip install -e ".[train]"
   motionbridge train text my_mocap run --tower embedded      or take the embedded model's, at once
+  motionbridge train decoder data run
   motionbridge train masked data run
   motionbridge train residual data run
   motionbridge train length data run
