@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import inspect
+import itertools
 import logging
 import random
 import time
@@ -18,12 +20,14 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from protocol import limits
+from server.ahead import Ahead
 from server.batcher import Batcher, can_edit
 from server.config import ServeConfig, is_loopback
 from server.connection import Connection
 from server.greeting import ModelInfo
 from server.motion.motion import MotionEngine
 from server.sessions import Sessions
+from server.ticks import Ticks
 from server.timeline import Latency
 
 LOG = logging.getLogger(__name__)
@@ -68,20 +72,31 @@ class App:
             rng or random.SystemRandom(),
             ended=self.batcher.cancel_owner,
         )
-        self._open = 0  # WebSockets, those included that are about to be told that there is no room
-        self._admitted = 0
+        self._connections: set[Connection] = set()  # also those that are about to be told that there is no room
+        self._numbers = itertools.count()
+        self._ahead = Ahead(lambda: self.sessions.timelines, config.tick_seconds)
 
     async def handle(self, socket: ServerConnection) -> None:
         """Serves one WebSocket until it closes."""
-        full = self._admitted >= self.config.max_connections
-        self._open += 1
-        self._admitted += not full
+        full = sum(connection.admitted for connection in self._connections) >= self.config.max_connections
         session = self.sessions.open(full=full)
+        ticks = Ticks(self.config.tick_seconds, next(self._numbers))
+        connection = Connection(socket, session, self.sessions, self.batcher, self.config, self._clock, ticks)
+        self._connections.add(connection)
         try:
-            await Connection(socket, session, self.sessions, self.batcher, self.config, self._clock).run()
+            await connection.run()
         finally:
-            self._open -= 1
-            self._admitted -= not full
+            self._connections.discard(connection)
+
+    async def make_ahead(self) -> None:
+        """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
+        while True:
+            try:
+                urgent = self._ahead.work(self._clock())
+            except Exception:
+                LOG.exception("frames could not be made ahead")
+                urgent = False
+            await asyncio.sleep(0.0 if urgent else self.config.tick_seconds)
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP: `/healthz`, web pages that may not connect, and no room at all. None: go on."""
@@ -91,7 +106,7 @@ class App:
         if origin is not None and not self._may_connect(origin):
             text = f"pages of {origin} may not connect; start the server with a token, or allow this origin\n"
             return connection.respond(http.HTTPStatus.FORBIDDEN, text)
-        if self._open >= self.config.max_connections + SPARE_CONNECTIONS:
+        if len(self._connections) >= self.config.max_connections + SPARE_CONNECTIONS:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later\n")
         return None
 
@@ -140,12 +155,15 @@ async def serve(
             logger=_socket_log(),
             server_header=None,
         )
+        ahead = asyncio.create_task(app.make_ahead())
         try:
-            announced = ready(_url(config, server)) if ready is not None else None
-            if inspect.isawaitable(announced):
-                await announced
+            with contextlib.suppress(asyncio.InvalidStateError):  # a future's `set_result`, and no one waits any more
+                announced = ready(_url(config, server)) if ready is not None else None
+                if inspect.isawaitable(announced):
+                    await announced
             await stop.wait()
         finally:
+            ahead.cancel()
             await _close(server, config.shutdown_timeout)
     finally:
         stopped = await asyncio.to_thread(app.batcher.stop, config.shutdown_timeout)

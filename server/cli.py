@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 from protocol import limits
 from protocol.client_errors import ClientError
 from server import commands
+from server.export import formats
 
+_ENDINGS = formats.listed(formats.ENDINGS)
 EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 
 _ABOUT = """\
@@ -37,7 +39,7 @@ It runs until Ctrl-C or SIGTERM. GET /healthz on the same port answers "ok" whil
 _PLAY = """\
 examples:
   motionbridge play "a person waves" "then walks forward"
-  motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh
+  motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh      or .glb, .mp4, .gif, .png, .npz
   motionbridge play "a person bows" --url ws://192.168.1.4:8765 --token SECRET
 
 rate is what arrives and is shown, lead how much is buffered ahead, latency the time from sending a sentence to its
@@ -46,12 +48,16 @@ first frame. Exit status 1 means that the server refused a sentence."""
 _GENERATE = """\
 examples:
   motionbridge generate "a person bows" -o bow.bvh
+  motionbridge generate "a person waves" -o wave.glb                           a mannequin, for any glTF viewer
+  motionbridge generate "a person waves" --rig my_character.glb -o wave.glb    your own character
+  motionbridge generate "a person jumps" -o jump.mp4                           a film; .gif and .png are pictures
   motionbridge generate "a person walks forward" --seconds 6 --seed 3 -o walk.npz
   motionbridge generate "a person kicks" --edit walk.npz --range 2.0:4.0 -o walk_kick.npz
   motionbridge generate --prompts sentences.txt -o clips/      one clips/000.npz, 001.npz, ... for each line
 
 .bvh opens in Blender, Maya, MotionBuilder, Unreal and others (centimetres, Y up, facing +Z). .npz holds positions
-(T, 22, 3) and root (T, 3) in metres, rotations (T, 22, 4) local xyzw, contacts (T, 4), fps and text."""
+(T, 22, 3) and root (T, 3) in metres, rotations (T, 22, 4) local xyzw, contacts (T, 4), fps and text. server/export/README.md
+says what each file holds."""
 
 _PREPARE = """\
 examples:
@@ -156,14 +162,23 @@ def _add_play(parser: argparse.ArgumentParser) -> None:
         help=f"frames per second, {limits.MIN_FRAME_RATE:g} to {limits.MAX_FRAME_RATE:g} (default: 30)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the first sentence (default: 0)")
-    parser.add_argument("--record", type=Path, default=None, metavar="FILE.bvh", help="write what was shown as BVH")
+    parser.add_argument("--record", type=Path, default=None, metavar="FILE", help=f"write what was shown: {_ENDINGS}")
     parser.set_defaults(action=play)
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="?", default=None, metavar="TEXT", help='such as "a person bows"')
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".bvh or .npz file; a folder with --prompts")
-    parser.add_argument("--prompts", type=Path, default=None, metavar="FILE", help="one sentence a line, one .npz each")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=f"{_ENDINGS} file; a folder with --prompts")
+    parser.add_argument(
+        "--prompts", type=Path, default=None, metavar="FILE", help="one sentence a line, one .npz each; .glb with --rig"
+    )
+    parser.add_argument(
+        "--rig",
+        type=Path,
+        default=None,
+        metavar="CHARACTER.glb",
+        help="put the motion onto this character; needs -o FILE.glb",
+    )
     parser.add_argument(
         "--seconds",
         type=float,
@@ -214,7 +229,7 @@ def _factor(text: str) -> tuple[str, float]:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", choices=("rvq", "masked", "residual", "length", "text"), help="which model")
+    parser.add_argument("model", choices=("rvq", "decoder", "masked", "residual", "length", "text"), help="which model")
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
     )

@@ -54,6 +54,8 @@ class ServeConfig(BaseModel):
     """Least time between a prompt and its splice; grows with the measured time that generation takes."""
     horizon_seconds: Annotated[float, Field(ge=0.5, le=20.0)] = 3.0
     """A timeline with less planned motion than this extends itself."""
+    first_seconds: Annotated[float, Field(ge=limits.MIN_SECONDS, le=limits.MAX_SECONDS)] | None = 2.0
+    """Of a new prompt so much is made and sent first, as that is done sooner, and then the rest; None: all at once."""
     half_life_seconds: Annotated[float, Field(ge=0.01, le=1.0)] = 0.1
     """In which half of a difference in pose decays at a splice."""
     foot_lock: bool = True

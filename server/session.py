@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -29,6 +29,11 @@ from protocol.messages import (
     Timeline,
     TimelinePrompt,
 )
+<<<<<<< HEAD
+=======
+from protocol.poses import stack
+from server.batcher import GenerationError, Request, Result
+>>>>>>> main
 from server.clips import ClipEdit, generate_request, generated_clip, model_frames
 from server.config import ServeConfig
 from server.greeting import HelloError, ModelInfo, read_hello, welcome
@@ -38,6 +43,7 @@ from server.motion.steering import Target
 from server.outbox import Outbox
 from server.refusals import Allowance, RefusalWindow, refusal, unknown_character
 from server.timeline import CharacterTimeline, Entry, Latency, Pending, TimelineSettings
+from server.track import MARGIN_SECONDS, make
 
 LOG = logging.getLogger(__name__)
 OUTBOX_MESSAGES: Final = 512
@@ -89,7 +95,7 @@ class Session:
         token: str | None = None,
         find: Callable[[Hello, float], Session | None] = lambda hello, now: None,
     ) -> None:
-        """``full``: the server has no room, the client is told so after its `hello`.
+        """``full``: the server has no room, the client is told so after a `hello` that goes on with no earlier session.
 
         ``token`` is what the client may resume with. ``find`` gives, at a `hello` that resumes, the earlier session, resumed.
         """
@@ -179,13 +185,30 @@ class Session:
     def output(self, now: float) -> list[bytes]:
         """Everything to send now, in order: answers and statuses, then the frames that are due, then their ends."""
         self._advance(now)
-        streaming = self._characters.items() if self.closing is None else ()
-        for name, timeline in streaming:
-            for run in timeline.due(now):
-                packed = self._packer.pack(name, run.first, run.prompt, run.poses)
-                self._check_room(self._outbox.put_frames(packed, name, run.first))
+        if self.closing is None:
+            self._put_frames(now)
         self._collect()
         return self._outbox.take()
+
+    @property
+    def timelines(self) -> Iterable[CharacterTimeline]:
+        """Of all characters."""
+        return self._characters.values()
+
+    def _put_frames(self, now: float) -> None:
+        """The frames that are due; what is the same for all characters is done once."""
+        lacking = [t for t in self.timelines if (ahead := t.made_ahead(now)) is not None and ahead < 0.0]
+        make(timeline.to_make(now, MARGIN_SECONDS) for timeline in lacking)
+        runs = [(name, run) for name, timeline in self._characters.items() for run in timeline.due(now)]
+        packed: dict[int, bytes] = {}
+        for count in {len(run.poses) for _, run in runs}:
+            places = [place for place, (_, run) in enumerate(runs) if len(run.poses) == count]
+            names, alike = zip(*(runs[place] for place in places), strict=True)
+            poses = stack([run.poses for run in alike])
+            data = self._packer.pack_many(names, [run.first for run in alike], [run.prompt for run in alike], poses)
+            packed |= dict(zip(places, data, strict=True))
+        for place, (name, run) in enumerate(runs):
+            self._check_room(self._outbox.put_frames(packed[place], name, run.first))
 
     def take_jobs(self) -> list[Job]:
         """The requests to submit, once."""
@@ -198,6 +221,11 @@ class Session:
         return cancelled
 
     # Life of the connection
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the server had room for it."""
+        return not self._full
 
     @property
     def greeted(self) -> bool:
@@ -247,14 +275,14 @@ class Session:
         except HelloError as error:
             self._refuse_for_good(error.code, str(error))
             return
-        if self._full:
-            text = f"the server has {self._config.max_connections} connections already, which is its limit"
-            self._refuse_for_good(ErrorCode.SERVER_FULL, text)
-            return
         if hello.resume is not None:
             self.successor = self._find(hello, now)
             if self.successor is not None:
                 return
+        if self._full:
+            text = f"the server has {self._config.max_connections} connections already, which is its limit"
+            self._refuse_for_good(ErrorCode.SERVER_FULL, text)
+            return
         self._hello = hello
         self._packer = FramePacker(hello.frame_rate, hello.encoding)
         config, model = self._config, self._model
@@ -270,6 +298,7 @@ class Session:
             context_frames=model.context_frames,
             max_frames=model.max_frames,
             foot_lock=config.foot_lock,
+            first_frames=model_frames(config.first_seconds, model.fps),
         )
         self._outbox.greet(encode(welcome(hello, self.id, config, model, resume=self.token, characters=None)))
 

@@ -6,14 +6,14 @@ import logging
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from protocol.messages import Hello
 from server.config import ServeConfig
 from server.greeting import ModelInfo
 from server.session import Session
-from server.timeline import Latency
+from server.timeline import CharacterTimeline, Latency
 
 LOG = logging.getLogger(__name__)
 TOKEN_BYTES: Final = 24
@@ -35,12 +35,18 @@ class Sessions:
     ) -> None:
         self._config, self._model, self._latency, self._rng, self._ended = config, model, latency, rng, ended
         self._held: dict[str, tuple[Session, Callable[[], None]]] = {}  # by token, with how to make the holder let go
+        self._served: dict[str, Session] = {}  # by id
         self._parked: OrderedDict[str, tuple[Session, float]] = OrderedDict()  # by token, until when
 
     @property
     def parked(self) -> int:
         """Sessions without a connection."""
         return len(self._parked)
+
+    @property
+    def timelines(self) -> Iterator[CharacterTimeline]:
+        """Of the characters of all sessions that a connection serves."""
+        return (timeline for session in self._served.values() for timeline in session.timelines)
 
     def open(self, *, full: bool) -> Session:
         """A session for a new connection; its `hello` may turn it into an earlier one, its ``successor``."""
@@ -53,17 +59,19 @@ class Sessions:
             self._rng,
             full=full,
             token=token,
-            find=self._find,
+            find=lambda hello, now: self._find(hello, now, full=full),
         )
 
     def hold(self, session: Session, let_go: Callable[[], None]) -> None:
         """A connection serves a greeted session. ``let_go`` makes it stop at once, when another one takes it over."""
+        self._served[session.id] = session
         if session.token is not None:
             self._held[session.token] = (session, let_go)
 
     def leave(self, session: Session, now: float, *, dropped: bool) -> bool:
         """The connection that held the session is gone. ``dropped``: its client may come back. Returns whether it is kept."""
         self._expire(now)
+        self._served.pop(session.id, None)
         if session.token is not None:
             self._held.pop(session.token, None)
         if not (dropped and session.greeted) or session.token is None:
@@ -77,13 +85,16 @@ class Sessions:
             self._end(min(self._parked, key=lambda token: self._parked[token][0].sent), "has no room to be kept")
         return session.token in self._parked
 
-    def _find(self, hello: Hello, now: float) -> Session | None:
-        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit."""
+    def _find(self, hello: Hello, now: float, *, full: bool) -> Session | None:
+        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit.
+
+        ``full``: there is no room for one that waits, but one that a connection holds has a place, and keeps it.
+        """
         self._expire(now)
         token = hello.resume
         if token is None:
             return None
-        if token in self._parked and self._parked[token][0].fits(hello):
+        if not full and token in self._parked and self._parked[token][0].fits(hello):
             session, _ = self._parked.pop(token)
         elif token in self._held and self._held[token][0].fits(hello):
             session, let_go = self._held.pop(token)

@@ -41,7 +41,12 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
+<<<<<<< HEAD
     "model_calls": "batcher",
+=======
+    "ahead": "timeline",
+    "ticks": "connection",
+>>>>>>> main
     "clips": "session",
     "outbox": "session",
     "sessions": "session",

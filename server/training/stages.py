@@ -321,9 +321,12 @@ def export_run(
     ``sampling`` holds the fields of :class:`~server.models.checkpoint.Sampling` that are not the paper's. ``which``: weights of
     the masked transformer by the best validation loss, or the last.
     """
+    from server.training.decoder import load_refined
+
     sizes = StageConfig().sizes
     dataset = MotionDataset(data, "val")
     rvq = load_rvq(run, dataset.layout.channels, sizes)
+    load_refined(run, rvq)
     text_folder = run / "text" / "export"
     cond_dim = text_encoder(text_folder)(["a person walks"]).shape[1]
     masked, residual, length = (

@@ -19,6 +19,8 @@ from protocol import limits
 from protocol.client_errors import ConnectionLostError, RefusedError, RequestFailedError
 from protocol.codec import encode, unpack
 from protocol.messages import Generate, Hello, Prompt
+from server.app import serve
+from server.config import ServeConfig
 
 
 @pytest.mark.parametrize("encoding", ["float32", "int16"])
@@ -226,6 +228,18 @@ async def test_too_many_connections():
         for _ in range(3):  # a place is free again once its connection has closed
             async with server.client() as client:
                 await client.generate("walk", seconds=1.0)
+
+
+async def test_a_server_runs_also_when_no_one_waits_for_its_address():
+    ready = asyncio.get_running_loop().create_future()
+    ready.cancel()
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(ServeConfig(port=0), FakeEngine(), ready=ready.set_result, stop=stop))
+    done, _ = await asyncio.wait({task}, timeout=0.05)
+    assert not done
+    stop.set()
+    async with asyncio.timeout(BOUND):
+        await task
 
 
 async def test_shutdown_closes_with_1001_within_a_bound():
