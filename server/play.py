@@ -37,27 +37,12 @@ async def play(args: argparse.Namespace) -> int:
     check_within("--seconds", args.seconds, limits.MIN_SECONDS, MAX_SECONDS)
     check_within("--seed", args.seed, 0, limits.MAX_SEED - len(texts))
     if args.record is not None:
-<<<<<<< HEAD
-        check_target(args.record, (".bvh",))
-    async with connect(
-        ClientConfig(url=args.url, token=args.token, frame_rate=args.rate, restart_seconds=0.0)
-    ) as client:
-        welcome = client.welcome
-        rate = round(welcome.frame_rate)
-        print(f"connected to {args.url}: {welcome.server}, model {welcome.model}, {rate} frames per second", flush=True)
-        viewer = _Viewer(client, rate)
-        try:
-            for number, text in enumerate(texts):
-                await viewer.show(text, args.seconds, args.seed + number)
-        finally:
-            await viewer.close()
-            if args.record is not None:
-                viewer.write(args.record)
-=======
         check_target(args.record, formats.ENDINGS)
     viewer: _Viewer | None = None
     try:
-        async with connect(ClientConfig(url=args.url, token=args.token, frame_rate=args.rate)) as client:
+        async with connect(
+            ClientConfig(url=args.url, token=args.token, frame_rate=args.rate, restart_seconds=0.0)
+        ) as client:
             welcome = client.welcome
             rate = round(welcome.frame_rate)
             print(
@@ -74,7 +59,6 @@ async def play(args: argparse.Namespace) -> int:
         # A film takes its time: the server need not wait for it.
         if viewer is not None and args.record is not None:
             viewer.write(args.record)
->>>>>>> main
     return 1 if viewer.refused else 0
 
 

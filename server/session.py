@@ -29,11 +29,7 @@ from protocol.messages import (
     Timeline,
     TimelinePrompt,
 )
-<<<<<<< HEAD
-=======
 from protocol.poses import stack
-from server.batcher import GenerationError, Request, Result
->>>>>>> main
 from server.clips import ClipEdit, generate_request, generated_clip, model_frames
 from server.config import ServeConfig
 from server.greeting import HelloError, ModelInfo, read_hello, welcome

@@ -41,12 +41,9 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
-<<<<<<< HEAD
     "model_calls": "batcher",
-=======
     "ahead": "timeline",
     "ticks": "connection",
->>>>>>> main
     "clips": "session",
     "outbox": "session",
     "sessions": "session",
