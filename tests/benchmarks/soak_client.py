@@ -205,7 +205,7 @@ class GoodClient:
             self._account.errors["a root that jumps"] += 1
         if character.arrived is not None and last > character.newest:
             self._account.gaps.append(now - character.arrived)
-        if last > character.newest:
+        if last >= character.newest:
             character.newest, character.root, character.arrived = last, block.poses.root[-1:], now
 
     def _take_status(self, status: PromptStatus) -> None:
