@@ -302,7 +302,7 @@ def load_engine(
     ``fast`` is float16 weights and CUDA graphs, by default on a GPU; False computes in float32 and eagerly there too.
     CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
     """
-    device = _usable_device(device)
+    device = usable_device(device)
     fast = device.startswith("cuda") if fast is None else fast
     if fast and not device.startswith("cuda"):
         raise ValueError(f"half precision and CUDA graphs need a GPU, the device is {device!r}")
@@ -320,7 +320,7 @@ def next_size(count: int, sizes: Sequence[int]) -> int:
     return next((size for size in sizes if size >= count), count)
 
 
-def _usable_device(name: str) -> str:
+def usable_device(name: str) -> str:
     """``name`` itself, or what "auto" stands for; ValueError when torch knows no such device, or not here."""
     cuda = torch.cuda.is_available()
     if name == "auto":

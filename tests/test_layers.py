@@ -20,7 +20,7 @@ SIDE_ROOMS = {
     "config": ("protocol",),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files"),
-    "evaluation": ("protocol", "motion", "models"),
+    "evaluation": ("protocol", "motion", "models", "engine", "files"),
     "export": ("protocol", "motion", "files"),
     "preview": ("protocol",),
 }

@@ -101,7 +101,7 @@ def test_spread_of_random_pairs_is_that_of_the_whole():
 
 
 def test_what_is_too_little_is_said():
-    with pytest.raises(ValueError, match="31 pairs.*at least 32"):
+    with pytest.raises(ValueError, match=r"31 pairs.*at least 32"):
         metrics.matching(np.zeros((31, 4)), np.zeros((31, 4)))
     with pytest.raises(ValueError, match=r"expected \(N >= 2, D\)"):
         metrics.fid(np.zeros((1, 4)), np.zeros((5, 4)))
