@@ -25,6 +25,7 @@ MOTIONS = {
 
 
 def clip(positions: np.ndarray, text: str = "a person walks") -> body.Clip:
+    positions = positions - positions[..., 1].min() * np.array([0.0, 1.0, 0.0])
     solved = solver.retarget_positions(positions, bodies.SKELETON)
     return body.Clip(text, solved.local, positions)
 
