@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -209,6 +210,18 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(action=commands.prepare)
 
 
+def _factor(text: str) -> tuple[str, float]:
+    """GROUP=FACTOR as (group, factor)."""
+    group, _, number = text.rpartition("=")
+    try:
+        factor = float(number)
+    except ValueError:
+        factor = math.nan
+    if not group or not 0 <= factor < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not GROUP=FACTOR with a factor of at least 0, such as 'kick*=3'")
+    return group, factor
+
+
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", choices=("rvq", "masked", "residual", "length", "text", "evaluator"), help="which model"
@@ -226,6 +239,15 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     for name, kind, text in settings:
         parser.add_argument(f"--{name}", type=kind, default=None, help=f"{text} (default: the model's own)")
+    parser.add_argument(
+        "--favour",
+        type=_factor,
+        action="append",
+        default=[],
+        metavar="GROUP=FACTOR",
+        help="draw the clips of a group (a pattern such as 'kick*') so many times as often; may be repeated, "
+        "the first that matches counts",
+    )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")
     parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")

@@ -82,8 +82,9 @@ def prepare(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     """``motionbridge train``: one model of a run folder, resumed where it was stopped."""
     from server.training import stages
+    from server.training.dataset import Balance
 
-    stage = stages.StageConfig()
+    stage = stages.StageConfig(balance=Balance(favour=tuple(args.favour)))
     given = {
         name: value
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +26,21 @@ class DatasetError(ValueError):
 
 
 class Balance(NamedTuple):
-    """How much rare motion is favoured, 0 = not at all, 1 = every kind alike: by group and by family (see :class:`Clip`).
+    """How often each clip is drawn.
 
-    Of the data that the embedded checkpoint is made of, some actions have two takes and others hundreds.
+    ``group`` and ``family`` (see :class:`Clip`) say how much rare motion is favoured, 0 = not at all, 1 = every kind alike:
+    of the data that the embedded checkpoint is made of, some actions have two takes and others hundreds, and were all of
+    them alike, most of a training would go into what is hardly ever asked for. ``favour`` holds factors on top: pairs of
+    a shell pattern of groups (:mod:`fnmatch`) and a factor, of which the first that matches counts.
     """
 
     group: float = 0.1
-    family: float = 0.8
+    family: float = 0.6
+    favour: tuple[tuple[str, float], ...] = ()
+
+    def factor(self, group: str) -> float:
+        """The factor of ``favour`` for a group, 1 where no pattern matches."""
+        return next((factor for pattern, factor in self.favour if fnmatchcase(group, pattern)), 1.0)
 
 
 @dataclass(frozen=True)
@@ -83,17 +92,25 @@ class MotionDataset:
         return self.features[clip.start : clip.start + clip.frames]
 
     def weights(self, balance: Balance, by_frames: bool) -> NDArray[np.float64]:
-        """Probability of each clip: the sizes of its group and family to minus their powers, times its frames if asked."""
+        """Probability of each clip: the sizes of its group and family to minus their powers, times its factor, and frames if asked.
+
+        DatasetError when ``favour`` leaves nothing to draw.
+        """
         groups = Counter(clip.group for clip in self.clips)
         families = Counter(clip.family for clip in self.clips)
         weights = np.array(
             [
                 groups[clip.group] ** -balance.group
                 * families[clip.family] ** -balance.family
+                * balance.factor(clip.group)
                 * (clip.frames if by_frames else 1.0)
                 for clip in self.clips
             ]
         )
+        if not weights.sum() > 0:
+            raise DatasetError(
+                f"the factors {dict(balance.favour)} leave no clip to draw; at least one must be above 0"
+            )
         return weights / weights.sum()
 
 

@@ -65,7 +65,7 @@ class ExtraConfig:
     """Examples made beside the recordings (see :mod:`server.training.augment`): how many, and their shares of a batch."""
 
     transitions: int = 2400
-    transition_share: float = 0.3
+    transition_share: float = 0.25
     standing: int = 200
     standing_share: float = 0.03
     seed: int = 0

@@ -57,6 +57,8 @@ def test_help_has_an_example_of_each_command(command, capsys):
         (["prepare", "fbx", "a", "b"], "'fbx'"),
         (["train", "gan", "a", "b"], "'gan'"),
         (["train", "rvq", "a", "b", "--precision", "fp16"], "'fp16'"),
+        (["train", "rvq", "a", "b", "--favour", "kick"], "'kick' is not GROUP=FACTOR"),
+        (["train", "rvq", "a", "b", "--favour", "kick=-1"], "'kick=-1' is not GROUP=FACTOR"),
         (["export", "run"], "DATA, DST"),
     ],
 )

@@ -13,7 +13,7 @@ from synthetic import positions_of
 
 from server.motion.features import HUMANML3D, extract
 from server.training import stages
-from server.training.dataset import MotionDataset, TokenBatches, WindowBatches
+from server.training.dataset import DatasetError, MotionDataset, TokenBatches, WindowBatches
 from server.training.prepare import PreparedReport, _Clip, _write
 
 SIZES = stages.ModelSizes(
@@ -70,6 +70,10 @@ def test_rare_motion_is_favoured_by_group_and_by_family(data: Path):
     assert by_group == pytest.approx([1 / 6, 1 / 6, 1 / 3, 1 / 3])
     by_family = dataset.weights(stages.Balance(0.0, 1.0), by_frames=False)
     assert by_family == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
+    first_match_counts = dataset.weights(stages.Balance(0.0, 0.0, (("*_tired", 3.0), ("walk*", 2.0))), by_frames=False)
+    assert first_match_counts == pytest.approx([1 / 3, 1 / 3, 2 / 9, 1 / 9])
+    with pytest.raises(DatasetError, match="leave no clip to draw"):
+        dataset.weights(stages.Balance(favour=(("*", 0.0),)), by_frames=False)
 
 
 def test_windows_stay_within_their_clip(data: Path):
