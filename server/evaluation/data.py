@@ -106,7 +106,7 @@ def load_split(folder: Path, split: str, limit: int | None = None, seed: int = 0
 def _clip(row: dict[str, Any], features: Array) -> Clip:
     tokens: Sequence[Sequence[str]] = row.get("tokens") or [()] * len(row["captions"])
     captions = tuple(Caption(text, tuple(words)) for text, words in zip(row["captions"], tokens, strict=True))
-    part = np.array(features[row["start"] : row["start"] + row["frames"]], dtype=np.float32)
+    part = np.asarray(features[row["start"] : row["start"] + row["frames"]], dtype=np.float32)
     group = mirrored_name(row["group"]) if row["clip_id"].endswith("_mirrored") else row["group"]
     return Clip(row["clip_id"], group, action_of(group), part, captions)
 
