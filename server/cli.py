@@ -271,6 +271,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=20, help="of the figures (default: 20)")
     counts = (
         ("clips", None, "clips of the split, chosen at random (default: all)"),
+        ("train-clips", None, "training clips for the baseline and for what is learnt from real motion (default: all)"),
         ("curve-clips", 256, "clips of each point of a curve and of each ablation (default: 256)"),
         ("body-clips", 1000, "clips whose bodies are checked (default: 1000)"),
         ("multimodality-texts", 96, "texts for MultiModality, 0 = none (default: 96)"),

@@ -72,8 +72,8 @@ def held_out(motions: Sequence[Measures], labels: Sequence[str], takes: Sequence
     fold = np.array([order[take] for take in takes])
     said = [""] * len(motions)
     for number in range(folds):
-        inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        if len(inside):
+        inside, outside = np.flatnonzero(fold == number).tolist(), np.flatnonzero(fold != number).tolist()
+        if inside:
             model = MotionClassifier.fit([motions[i] for i in outside], [labels[i] for i in outside])
             for place, label in zip(inside, model.likeliest([motions[i] for i in inside]), strict=True):
                 said[place] = label

@@ -42,6 +42,7 @@ class Options:
     parts: tuple[str, ...] = PARTS
     size: Size = field(default_factory=Size)
     clips: int | None = None
+    train_clips: int | None = None
     curve_clips: int = 256
     body_clips: int = 1000
     against: tuple[tuple[str, Path], ...] = ()
@@ -53,6 +54,7 @@ class Options:
         least = {
             "repeats": (self.size.repeats, 1),
             "clips": (BATCH if self.clips is None else self.clips, BATCH),
+            "training clips": (BATCH if self.train_clips is None else self.train_clips, BATCH),
             "curve clips": (self.curve_clips, BATCH),
             "body clips": (self.body_clips, 1),
             "multimodality texts": (self.size.mm_texts, 0),
@@ -77,6 +79,7 @@ def evaluate(args: argparse.Namespace) -> int:
         parts=tuple(args.parts),
         size=Size(args.repeats, args.multimodality_texts, args.multimodality_samples),
         clips=args.clips,
+        train_clips=args.train_clips,
         curve_clips=args.curve_clips,
         body_clips=args.body_clips,
         against=tuple(named_model(text) for text in args.against or ()),
@@ -113,7 +116,7 @@ def run(options: Options) -> Report:
     test = load_split(options.data, options.split, options.clips, options.seed)
     if len(test.clips) < BATCH:
         raise ValueError(f"split {options.split!r} has {len(test.clips)} clips; R-precision needs at least {BATCH}")
-    train = load_split(options.data, "train")
+    train = load_split(options.data, "train", options.train_clips, options.seed)
     generator = load_generator(options.model, options.device, options.clip_weights)
     if generator.bundle.config.features != test.layout.name:
         raise ValueError(

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.motion.rotation import Array
+
+Indices = NDArray[np.integer]
 
 BATCH = 32  # texts and motions that are matched against each other
 TOP = 3
@@ -68,7 +71,7 @@ def distances(rows: Array, columns: Array) -> Array:
     return np.sqrt(np.maximum(squares, 0.0))
 
 
-def matching_hits(texts: Array, motions: Array, top: int = TOP) -> Array:
+def matching_hits(texts: Array, motions: Array, top: int = TOP) -> NDArray[np.bool_]:
     """(N, top) bool: whether motion i is among the k + 1 motions nearest to text i, for embeddings (N, D) of both."""
     own = distances(texts, motions)
     order = np.argsort(own, axis=1, kind="stable")[:, :top]
@@ -110,7 +113,7 @@ def multimodality(embeddings: Array, random: np.random.Generator) -> float:
     return pair_distance(embeddings.swapaxes(0, 1), first, second)
 
 
-def pair_distance(embeddings: Array, first: Array, second: Array) -> float:
+def pair_distance(embeddings: Array, first: Indices, second: Indices) -> float:
     """Mean Euclidean distance of ``embeddings[first]`` to ``embeddings[second]`` along the last axis."""
     apart = np.asarray(embeddings, np.float64)[first] - np.asarray(embeddings, np.float64)[second]
     return float(np.linalg.norm(apart, axis=-1).mean())
