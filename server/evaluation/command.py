@@ -18,7 +18,7 @@ from server.evaluation.data import Split, load_split
 from server.evaluation.evaluators import load_evaluator
 from server.evaluation.figures import Judge, Progress, Retrieval, Size
 from server.evaluation.generation import FeatureGenerator
-from server.evaluation.metrics import BATCH
+from server.evaluation.metrics import BATCH, Interval
 from server.evaluation.report import MARKDOWN_FILE, Report, figure_table, write_report
 from server.evaluation.sweeps import SampledRows, planned
 from server.models.checkpoint import load_bundle
@@ -157,7 +157,7 @@ def run(options: Options) -> Report:
 
 def _figures(
     judge: Judge, generator: FeatureGenerator, size: Size, progress: Progress, first: list[Array]
-) -> dict[str, dict[str, figures.Interval]]:
+) -> dict[str, dict[str, Interval]]:
     """The table of figures; the motions of the first repeat are added to ``first``."""
     retrieval = Retrieval(generator, judge.train)
     rows: dict[str, list[figures.Row]] = {}

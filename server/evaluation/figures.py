@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 
 from server.evaluation import metrics
@@ -201,9 +200,7 @@ class Retrieval:
         new = [text for text in dict.fromkeys(texts) if text not in self._nearest]
         if new:
             best = (F.normalize(self._encode(new), dim=-1) @ self._vectors.T).argmax(dim=1)
-            self._nearest |= {
-                text: self._texts[row] for text, row in zip(new, torch.atleast_1d(best).tolist(), strict=True)
-            }
+            self._nearest |= {text: self._texts[row] for text, row in zip(new, best.tolist(), strict=True)}
         return [self._nearest[text] for text in texts]
 
     def make(self, texts: Sequence[str], random: np.random.Generator) -> list[Array]:

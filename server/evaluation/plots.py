@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -44,7 +44,7 @@ def draw_curve(curve: Curve, path: Path) -> None:
     left.set_ylim(bottom=0.0)
     left.set_xlabel(CURVES[curve.setting])
     left.grid(alpha=0.25)
-    FigureCanvasAgg(figure).print_png(str(path))
+    _save(figure, path)
 
 
 def draw_confusion(table: Confusion, path: Path) -> None:
@@ -63,4 +63,9 @@ def draw_confusion(table: Confusion, path: Path) -> None:
         axes.set_xticks(ticks, table.classes, rotation=60, ha="right", fontsize=8)
         axes.set_yticks(ticks, table.classes if place == 1 else [""] * len(table.classes), fontsize=8)
         axes.set_title(f"{title}: what is shown, % of what was asked for", fontsize=9)
-    FigureCanvasAgg(figure).print_png(str(path))
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(str(path))

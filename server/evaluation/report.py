@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def write_report(report: Report, folder: Path) -> None:
         pictures = draw_pictures(report, folder)
     texts = {JSON_FILE: json.dumps(report.as_json(), indent=1) + "\n", MARKDOWN_FILE: report.as_markdown(pictures)}
     for name, text in texts.items():
-        write_atomically(folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        write_atomically(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def figure_table(figures: Mapping[str, Mapping[str, Interval]]) -> list[str]:

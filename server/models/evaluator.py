@@ -72,7 +72,7 @@ class MotionTextEvaluator(nn.Module):
         What a motion is padded with beyond its length has no effect.
         """
         counts = torch.tensor([length // DOWNSAMPLE for length in lengths])
-        hidden = F.gelu(self.patches(motion.unflatten(1, (-1, DOWNSAMPLE)).flatten(2)))  # (B, N, width)
+        hidden = F.gelu(self.patches(motion.reshape(len(motion), -1, DOWNSAMPLE * motion.shape[2])))  # (B, N, width)
         known = torch.arange(hidden.shape[1]) < counts[:, None]  # (B, N)
         hidden = (self.dropout(hidden) * known.to(hidden.device).unsqueeze(-1)).transpose(1, 2)
         hidden = self.dropout(F.gelu(self.conv(hidden))).transpose(1, 2)
