@@ -114,9 +114,10 @@ def run(options: Options) -> Report:
     """All parts that ``options`` names, with a progress bar over generated clips."""
     started = time.monotonic()
     test = load_split(options.data, options.split, options.clips, options.seed)
-    if len(test.clips) < BATCH:
-        raise ValueError(f"split {options.split!r} has {len(test.clips)} clips; R-precision needs at least {BATCH}")
     train = load_split(options.data, "train", options.train_clips, options.seed)
+    for split in (test, train):
+        if len(split.clips) < BATCH:
+            raise ValueError(f"split {split.name!r} has {len(split.clips)} clips; R-precision needs at least {BATCH}")
     generator = load_generator(options.model, options.device, options.clip_weights)
     if generator.bundle.config.features != test.layout.name:
         raise ValueError(

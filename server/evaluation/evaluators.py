@@ -135,7 +135,7 @@ def _padded(motions: Sequence[Array], mean: Tensor, std: Tensor, frames: int) ->
         raise ValueError(f"motions of {lengths} frames; each must be whole tokens of {TOKEN_FRAMES}, at most {frames}")
     padded = torch.zeros(len(motions), frames, len(mean), device=mean.device)
     for row, motion in enumerate(motions):
-        values = torch.from_numpy(np.asarray(motion, np.float32)).to(mean.device)
+        values = torch.tensor(motion, dtype=torch.float32, device=mean.device)
         padded[row, : len(motion)] = (values - mean) / std
     return padded, lengths
 

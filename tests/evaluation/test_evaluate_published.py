@@ -28,7 +28,7 @@ def source(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     for part in ("new_joint_vecs", "texts"):
         (folder / part).mkdir(parents=True)
-    names = {"train": range(6), "val": range(6, 8), "test": range(8, 44)}
+    names = {"train": range(34), "val": range(34, 36), "test": range(36, 72)}
     for split, numbers in names.items():
         (folder / f"{split}.txt").write_text("\n".join(str(n) for n in numbers), encoding="utf-8")
         for n in numbers:
