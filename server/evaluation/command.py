@@ -223,7 +223,7 @@ def _setting(options: Options, generator: FeatureGenerator, judge: Judge) -> dic
         "captions": f"{len(texts)}, of which the training split has {len(texts & known)} word for word",
         "evaluator": judge.evaluator.name,
         "repeats": str(options.size.repeats),
-        "MultiModality": f"{options.size.mm_texts} texts, {options.size.mm_samples} motions each",
+        "MultiModality": f"{options.size.mm_texts} texts, {options.size.mm_samples} motions each; of real motion, pairs of takes",
         "sampling": ", ".join(f"{name} {value}" for name, value in vars(made).items()),
         "curves, ablations and other models": f"one repeat on {min(options.curve_clips, len(judge.test.clips))} clips",
         "seed": str(options.seed),

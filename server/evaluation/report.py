@@ -108,7 +108,7 @@ def figure_table(figures: Mapping[str, Mapping[str, Interval]]) -> list[str]:
     heads = [COLUMNS[key] + (f" ({_BETTER[key]})" if key in _BETTER else "") for key in keys]
     lines = [f"| | {' | '.join(heads)} |", "|---" * (len(keys) + 1) + "|"]
     for name, row in figures.items():
-        cells = [f"{_number(row[key].mean)} ± {_number(row[key].half)}" if key in row else "" for key in keys]
+        cells = [_interval(row[key]) if key in row else "" for key in keys]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
@@ -159,5 +159,10 @@ def check_table(checks: Sequence[Check]) -> list[str]:
     return lines + [f"| {c.name} | {c.made} | {c.real} | {c.asked} | {said[c.passed]} |" for c in checks]
 
 
+def _interval(value: Interval) -> str:
+    """A single repeat has no width to show."""
+    return _number(value.mean) + (f" ± {_number(value.half)}" if value.half else "")
+
+
 def _number(value: float) -> str:
-    return f"{value:.1f}" if abs(value) >= 20 else f"{value:.3f}"
+    return f"{value:.1f}" if abs(value) >= 20 else f"{round(value, 3) + 0.0:.3f}"
