@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from server.models.draws import device_generator
 from server.models.sampling import cosine_schedule
-from server.models.transformer import OutputHead, TokenEncoder, drop_condition, init_weights
+from server.models.transformer import OutputHead, TokenEncoder, code_tables, drop_condition, init_weights
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ class MaskedTransformer(nn.Module):
         )
         self.head = OutputHead(config.latent, config.codes)
         self.apply(init_weights)
+
+    @torch.no_grad()
+    def embed_codes(self, codebook: Tensor) -> None:
+        """Start training with the codes embedded as the RVQ-VAE's base codebook (K, D) arranges them.
+
+        ValueError when D is more than ``code_dim``.
+        """
+        self.token_embedding.weight[: self.config.codes] = code_tables(codebook[None], self.config.code_dim)[0]
 
     @property
     def mask_id(self) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from server.models.draws import device_generator
 from server.models.masked import TokenLoss, token_loss
 from server.models.sampling import cosine_schedule
-from server.models.transformer import OutputHead, TokenEncoder, drop_condition, init_weights
+from server.models.transformer import OutputHead, TokenEncoder, code_tables, drop_condition, init_weights
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,20 @@ class ResidualTransformer(nn.Module):
         self.head = OutputHead(config.latent, config.code_dim)
         self.apply(init_weights)
         for table in (self.first_embedding, self.shared, self.last_output):
-            nn.init.normal_(table, std=0.02)
+            nn.init.normal_(table, std=1.0)
+        # The tables are as loud as their sum must be, so what they are multiplied with to score classes starts low.
+        nn.init.normal_(self.head.output.weight, std=(config.latent * config.code_dim) ** -0.5)
+
+    @torch.no_grad()
+    def embed_codes(self, codebooks: Tensor) -> None:
+        """Start training with the codes embedded as the RVQ-VAE's codebooks (Q, K, D) arrange them, pads as zero.
+
+        A history is then the latent vector as far as it is known. ValueError when D is more than ``code_dim``.
+        """
+        tables = F.pad(code_tables(codebooks, self.config.code_dim), (0, 0, 0, 1))  # (Q, K + 1, code_dim)
+        self.first_embedding.copy_(tables[:1])
+        self.shared.copy_(tables[1:-1])
+        self.last_output.copy_(tables[-1:])
 
     @property
     def pad_id(self) -> int:

@@ -122,13 +122,36 @@ class OutputHead(nn.Module):
 
 
 def init_weights(module: nn.Module) -> None:
-    """Normal of 0.02 for linear layers and embeddings, zero biases; Glorot uniform for the attention's projection."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
+    """Unit-variance start for :meth:`torch.nn.Module.apply`: embeddings normal of 1, linear layers of fan_in ** -0.5, no biases.
+
+    Tokens must start as loud as the positions that are added to them. With the usual 0.02 for both, embedding and
+    projection make a token's share a hundredth of the position's, and a short training never learns to tell tokens apart.
+    """
+    if isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=1.0)
     if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=module.in_features**-0.5)
         nn.init.zeros_(module.bias)
-    if isinstance(module, SelfAttention):
-        nn.init.xavier_uniform_(module.qkv.weight)
+    if isinstance(module, TokenEncoder):
+        # What each layer adds is turned down with depth, or post-norm layers are unstable at a useful learning rate: Wang et
+        # al. 2022, DeepNet, table 2.
+        for layer in module.layers:
+            for linear in (layer.attention.out, layer.down):
+                nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * (8 * len(module.layers)) ** -0.25)
+
+
+def code_tables(codebooks: Tensor, width: int) -> Tensor:
+    """Embeddings (Q, K, width) to start from: where codes (Q, K, D) lie near each other, so do these.
+
+    The first D columns are the codes, each layer's centred, all in the scale that gives the first layer's unit variance;
+    what is left is zero. ValueError when D > width.
+    """
+    dim = codebooks.shape[-1]
+    if dim > width:
+        raise ValueError(f"the codes have {dim} values, the embedding only {width}; it must have at least as many")
+    centred = codebooks.float() - codebooks.float().mean(1, keepdim=True)
+    scale = (width / dim) ** 0.5 / centred[0].square().mean().sqrt().clamp_min(1e-12)
+    return F.pad(centred * scale, (0, width - dim))
 
 
 def drop_condition(cond: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_models import MASKED, RESIDUAL, conditions, masked_model, residual_model
 
-from server.models.masked import MaskedTransformer, corrupt, masked_loss, token_loss, training_mask
+from server.models.masked import MaskedConfig, MaskedTransformer, corrupt, masked_loss, token_loss, training_mask
 from server.models.residual import ResidualConfig, ResidualTransformer, drawn_layers, residual_loss
 from server.models.sampling import padding_mask
 
@@ -174,3 +174,34 @@ def test_only_some_places_of_several_conditions_are_as_in_whole_passes(make) -> 
         whole = model(inputs, *layer, cond[2 * group : 2 * group + 2], padding)
         for b in range(2):
             torch.testing.assert_close(some[2 * group + b], whole[b, places[b]])
+
+
+def test_training_starts_with_tokens_as_loud_as_positions() -> None:
+    torch.manual_seed(0)
+    model = MaskedTransformer(MaskedConfig(codes=64, code_dim=32, latent=64, heads=4, layers=1, ff=64, cond_dim=16))
+    tokens = model.token_projection(model.token_embedding.weight)
+    assert 0.8 < tokens.std() < 1.2
+    assert model.encoder.positions.std() < tokens.std()
+    logits = model(torch.arange(48)[None], torch.randn(1, 16))
+    assert 0.3 < logits.std() < 2, "no class may be a certainty before training"
+
+
+def test_codes_are_embedded_as_the_codebooks_arrange_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    codebooks = torch.randn(3, 12, 8, generator=generator) * torch.tensor([5.0, 2.0, 1.0])[:, None, None] + 7.0
+    torch.manual_seed(0)
+    masked, residual = MaskedTransformer(MASKED), ResidualTransformer(replace(RESIDUAL, code_dim=10))
+    masked.embed_codes(codebooks[0])
+    residual.embed_codes(codebooks)
+    embedded = masked.token_embedding.weight.detach()[:12]
+    assert embedded.square().mean() == pytest.approx(1.0, rel=1e-5)
+    distances = torch.cdist(codebooks[0], codebooks[0])
+    ratio = torch.cdist(embedded, embedded)[0, 1:] / distances[0, 1:]
+    torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio))
+    tables = torch.cat([residual.embedding_tables(), residual.last_output]).detach()
+    assert (tables[:, -1] == 0).all(), "a pad adds nothing"
+    assert (tables[..., 8:] == 0).all()
+    spread = tables[:, :-1].square().mean((1, 2)).sqrt()
+    torch.testing.assert_close(spread / spread[0], codebooks.std((1, 2)) / codebooks[0].std(), rtol=0.1, atol=0)
+    with pytest.raises(ValueError, match="8 values, the embedding only 4"):
+        ResidualTransformer(replace(RESIDUAL, code_dim=4)).embed_codes(codebooks)
