@@ -20,7 +20,7 @@ from server.evaluation.figures import Judge, Progress, Retrieval, Size
 from server.evaluation.generation import FeatureGenerator
 from server.evaluation.metrics import BATCH, Interval
 from server.evaluation.report import MARKDOWN_FILE, Report, figure_table, write_report
-from server.evaluation.sweeps import SampledRows, planned
+from server.evaluation.sweeps import SampledRows, planned, shipped_sampling
 from server.models.checkpoint import load_bundle
 from server.models.text import ClipTextEncoder, load_embedded_text
 from server.motion.features import HUMANML3D
@@ -145,6 +145,8 @@ def run(options: Options) -> Report:
             for used in (1, layers):
                 name = f"reconstruction, {used} codebook{'s' if used > 1 else ''}"
                 report.ablations[name] = figures.reconstructed_row(judge, generator, 0, used, count)
+        if options.against:
+            report.models[generator.name] = sampled.row(shipped_sampling(generator))
         for name, folder in options.against:
             other = load_generator(folder, options.device, options.clip_weights)
             report.models[name] = SampledRows(judge, other, count, bar.update).row(other.sampling)
@@ -208,7 +210,8 @@ def _planned(options: Options, parts: Sequence[str], generator: FeatureGenerator
     each = len(test.clips)
     spread = min(options.size.mm_texts, each) * options.size.mm_samples
     total = options.size.repeats * (each + spread) if "figures" in parts else each if "actions" in parts else 0
-    total += count * (planned(generator, "curves" in parts, "ablations" in parts) + len(options.against))
+    own = planned(generator, "curves" in parts, "ablations" in parts, shipped=bool(options.against))
+    total += count * (own + len(options.against))
     return total + (options.body_clips if "bodies" in parts else 0)
 
 

@@ -150,7 +150,7 @@ def joint_error(real: Sequence[Array], made: Sequence[Array], layout: FeatureLay
 
 
 def real_rows(judge: Judge, repeat: int) -> dict[str, Row]:
-    """The test split by itself, and as many clips of the training split: what a perfect model of other takes would have.
+    """The test split by itself, and as many clips of the training split, other takes with captions of their own.
 
     MultiModality of real motion is of pairs of clips in one group, takes of one thing in one style.
     """

@@ -75,7 +75,7 @@ class Report:
             ]
         if self.curves:
             lines += ["", "## Against the settings of sampling", "", *curve_table(self.curves)]
-        for title, table in (("What each part is worth", self.ablations), ("Other models", self.models)):
+        for title, table in (("What each part is worth", self.ablations), ("Beside other models", self.models)):
             if table:
                 lines += ["", f"## {title}", "", *row_table(table)]
         if self.confusion is not None:

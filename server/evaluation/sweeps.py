@@ -32,9 +32,14 @@ def shipped_layers(generator: FeatureGenerator) -> int:
     return generator.residual_layers if made is None else made
 
 
+def shipped_sampling(generator: FeatureGenerator) -> Sampling:
+    """How the model is sampled by default, its number of residual layers spelt out."""
+    return replace(generator.sampling, residual_layers=shipped_layers(generator))
+
+
 def curve_samplings(generator: FeatureGenerator) -> dict[str, dict[float, Sampling]]:
     """For each setting of :data:`CURVES` its values, the shipped one among them, with the sampling of each."""
-    shipped = replace(generator.sampling, residual_layers=shipped_layers(generator))
+    shipped = shipped_sampling(generator)
     values: dict[str, Iterable[float]] = {
         "steps": {*STEPS, shipped.steps},
         "guidance": {*GUIDANCE, shipped.guidance},
@@ -49,7 +54,7 @@ def curve_samplings(generator: FeatureGenerator) -> dict[str, dict[float, Sampli
 
 def ablation_samplings(generator: FeatureGenerator) -> dict[str, Sampling]:
     """What each part of the sampling is worth: name of the change -> the sampling."""
-    shipped = replace(generator.sampling, residual_layers=shipped_layers(generator))
+    shipped = shipped_sampling(generator)
     changes = {
         "as it is sampled by default": shipped,
         "without residual layers": replace(shipped, residual_layers=0),
@@ -94,9 +99,9 @@ class SampledRows:
         return {name: self.row(sampling) for name, sampling in ablation_samplings(self._generator).items()}
 
 
-def planned(generator: FeatureGenerator, curves: bool, ablations: bool) -> int:
-    """How many samplings :class:`SampledRows` will make."""
-    samplings: set[Sampling] = set()
+def planned(generator: FeatureGenerator, curves: bool, ablations: bool, shipped: bool = False) -> int:
+    """How many samplings :class:`SampledRows` will make for these; ``shipped`` is the model's own by itself."""
+    samplings = {shipped_sampling(generator)} if shipped else set()
     if curves:
         samplings |= {one for of in curve_samplings(generator).values() for one in of.values()}
     if ablations:

@@ -85,7 +85,8 @@ def test_the_whole_report_from_the_command_line(data: Path, model: Path, evaluat
     curves = {curve["setting"]: curve for curve in report["curves"]}
     assert curves["residual_layers"]["values"] == [0, 1, 2]
     assert {1, 10, 18} <= set(curves["steps"]["values"])
-    assert report["models"]["twin"] == report["ablations"]["as it is sampled by default"]
+    assert list(report["models"]) == ["tiny", "twin"]
+    assert all(row == report["ablations"]["as it is sampled by default"] for row in report["models"].values())
     assert report["ablations"]["reconstruction, 1 codebook"]["mpjpe"] > 0
     assert sorted(report["confusion"]["classes"]) == sorted(CAPTIONS)
     assert np.sum(report["confusion"]["generated"]) == SPLITS["test"]
@@ -199,6 +200,8 @@ def test_curves_go_through_the_models_own_setting_and_nothing_is_made_twice(judg
     rows.curves()
     rows.ablations()
     assert sum(counted) == 32 * planned(generator, curves=True, ablations=True)
+    assert planned(generator, curves=True, ablations=True, shipped=True) == sum(counted) / 32
+    assert planned(generator, curves=False, ablations=False, shipped=True) == 1
 
 
 def test_sampling_is_what_is_asked_for(judge: Judge, model: Path):
