@@ -13,9 +13,11 @@ from typing import Any, NoReturn
 
 from protocol import limits
 from protocol.client_errors import ClientError
-from server import commands
+from server import commands, doctor, model_commands, serve_options
+from server.export import formats
+from server.hub.catalogue import EMBEDDED_FOLDER as EMBEDDED
 
-EMBEDDED = Path(__file__).with_name("assets") / "embedded"
+_ENDINGS = formats.listed(formats.ENDINGS)
 
 _ABOUT = """\
 Text-driven motion, streamed live into a running game.
@@ -23,22 +25,17 @@ Text-driven motion, streamed live into a running game.
   motionbridge serve                                    start the server
   motionbridge play "a person waves"                    talk to it from another terminal
   motionbridge generate "a person bows" -o bow.bvh      write a motion file without a server
+  motionbridge doctor                                   check this machine
 
 motionbridge COMMAND --help has the options of a command, with examples."""
-
-_SERVE = """\
-examples:
-  motionbridge serve
-  motionbridge serve --port 9000 --model my_model
-  motionbridge serve --host 0.0.0.0 --token SECRET      for other machines; clients must pass the token
-
-It runs until Ctrl-C or SIGTERM. GET /healthz on the same port answers "ok" while it serves."""
 
 _PLAY = """\
 examples:
   motionbridge play "a person waves" "then walks forward"
-  motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh
-  motionbridge play "a person bows" --url ws://192.168.1.4:8765 --token SECRET
+  motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh      or .glb, .mp4, .gif, .png, .npz
+  motionbridge play "a person bows" --url wss://motion.example:8765 --ca my_ca.pem
+
+The token is better given in the environment, as MOTIONBRIDGE_TOKEN: other users of the machine see command lines.
 
 rate is what arrives and is shown, lead how much is buffered ahead, latency the time from sending a sentence to its
 first frame. Exit status 1 means that the server refused a sentence."""
@@ -46,12 +43,16 @@ first frame. Exit status 1 means that the server refused a sentence."""
 _GENERATE = """\
 examples:
   motionbridge generate "a person bows" -o bow.bvh
+  motionbridge generate "a person waves" -o wave.glb                           a mannequin, for any glTF viewer
+  motionbridge generate "a person waves" --rig my_character.glb -o wave.glb    your own character
+  motionbridge generate "a person jumps" -o jump.mp4                           a film; .gif and .png are pictures
   motionbridge generate "a person walks forward" --seconds 6 --seed 3 -o walk.npz
   motionbridge generate "a person kicks" --edit walk.npz --range 2.0:4.0 -o walk_kick.npz
   motionbridge generate --prompts sentences.txt -o clips/      one clips/000.npz, 001.npz, ... for each line
 
 .bvh opens in Blender, Maya, MotionBuilder, Unreal and others (centimetres, Y up, facing +Z). .npz holds positions
-(T, 22, 3) and root (T, 3) in metres, rotations (T, 22, 4) local xyzw, contacts (T, 4), fps and text."""
+(T, 22, 3) and root (T, 3) in metres, rotations (T, 22, 4) local xyzw, contacts (T, 4), fps and text. server/export/README.md
+says what each file holds."""
 
 _PREPARE = """\
 examples:
@@ -65,6 +66,7 @@ _TRAIN = """\
 examples, in this order; each command resumes where it was stopped:
   motionbridge train rvq data run
   motionbridge train text my_mocap run          the folder with captions.jsonl; needs: pip install -e ".[train]"
+  motionbridge train text my_mocap run --tower embedded      or take the embedded model's, at once
   motionbridge train masked data run
   motionbridge train residual data run
   motionbridge train length data run
@@ -88,7 +90,9 @@ example:
 BENCHMARKS = {
     "acceptance": "wordings it never saw, judged by what the body does",
     "feet": "foot slide before and after locking",
+    "fuzz": "bad messages to the codec and to sessions, and what none of them may do",
     "generate": "seconds a sentence by stage, beside the way of the original",
+    "soak": "many characters for long, with drops and bad clients: errors, gaps and memory",
     "stream": "prompt latency, and what characters cost, from the client's side",
     "transitions": "prompt changes against the limits of real motion",
 }
@@ -115,13 +119,17 @@ def build_parser() -> argparse.ArgumentParser:
         layout: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
         return commands_of.add_parser(name, help=summary, description=summary, epilog=examples, **layout)
 
-    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", _SERVE))
+    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", serve_options.EXAMPLES))
     _add_play(add("play", "a terminal client of a running server", _PLAY))
     _add_generate(add("generate", "write the motion of one sentence, or of a file of them", _GENERATE))
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
     _add_train(add("train", "train one of the models", _TRAIN))
     _add_export(add("export", "make a model folder from a training run", _EXPORT))
     _add_evaluate(add("evaluate", "measure a model by the metrics of the papers; writes a report", _EVALUATE))
+    model_commands.add_models(
+        add("models", "download, convert and check models", model_commands.EXAMPLES), parser_class=_Parser
+    )
+    _add_doctor(add("doctor", "check this machine, and say what to do", doctor.EXAMPLES))
     _add_bench(add("bench", "measure speed and motion quality; prints one table or a few", _BENCH))
     return parser
 
@@ -133,30 +141,38 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded one)")
+    parser.add_argument(
+        "--model",
+        type=model_commands.resolve_model,
+        default=EMBEDDED,
+        metavar="MODEL",
+        help="a name (motionbridge models list) or a model folder (default: embedded)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    doctor.add_doctor(parser)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=limits.DEFAULT_PORT,
-        help=f"port to listen on, 0 = any free one (default: {limits.DEFAULT_PORT})",
-    )
-    parser.add_argument(
-        "--token", default=None, help="ask clients for this token; needed on addresses that other machines reach"
-    )
-    parser.add_argument("--insecure", action="store_true", help="let other machines connect without a token")
+    serve_options.add_to(parser)
     parser.set_defaults(action=serve)
 
 
 def _add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="sentences, played one after the other")
     parser.add_argument("--url", default=limits.DEFAULT_URL, help=f"the server (default: {limits.DEFAULT_URL})")
-    parser.add_argument("--token", default=None, help="the server's token, if it asks for one")
+    parser.add_argument(
+        "--token",
+        default=None,
+        help=f"the server's token, if it asks for one (default: {serve_options.TOKEN_VARIABLE})",
+    )
+    parser.add_argument(
+        "--ca", type=Path, default=None, metavar="FILE.pem", help="authority that signed the server's certificate"
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds to show each sentence (default: 4)")
     parser.add_argument(
         "--rate",
@@ -165,14 +181,23 @@ def _add_play(parser: argparse.ArgumentParser) -> None:
         help=f"frames per second, {limits.MIN_FRAME_RATE:g} to {limits.MAX_FRAME_RATE:g} (default: 30)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the first sentence (default: 0)")
-    parser.add_argument("--record", type=Path, default=None, metavar="FILE.bvh", help="write what was shown as BVH")
+    parser.add_argument("--record", type=Path, default=None, metavar="FILE", help=f"write what was shown: {_ENDINGS}")
     parser.set_defaults(action=play)
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="?", default=None, metavar="TEXT", help='such as "a person bows"')
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".bvh or .npz file; a folder with --prompts")
-    parser.add_argument("--prompts", type=Path, default=None, metavar="FILE", help="one sentence a line, one .npz each")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=f"{_ENDINGS} file; a folder with --prompts")
+    parser.add_argument(
+        "--prompts", type=Path, default=None, metavar="FILE", help="one sentence a line, one .npz each; .glb with --rig"
+    )
+    parser.add_argument(
+        "--rig",
+        type=Path,
+        default=None,
+        metavar="CHARACTER.glb",
+        help="put the motion onto this character; needs -o FILE.glb",
+    )
     parser.add_argument(
         "--seconds",
         type=float,
@@ -223,9 +248,8 @@ def _factor(text: str) -> tuple[str, float]:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model", choices=("rvq", "masked", "residual", "length", "text", "evaluator"), help="which model"
-    )
+    models = ("rvq", "decoder", "masked", "residual", "length", "text", "evaluator")
+    parser.add_argument("model", choices=models, help="which model")
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
     )
@@ -250,6 +274,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")
     parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--tower",
+        type=model_commands.resolve_model,
+        default=None,
+        metavar="MODEL",
+        help="text: take the text tower of a model, such as embedded, instead of training one",
+    )
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
     parser.set_defaults(action=commands.train)
 
@@ -339,7 +370,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.action(args)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return commands.STOPPED
     except (ValueError, RuntimeError, OSError, ClientError) as error:
         return commands.fail(error)
 

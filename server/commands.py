@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocol import limits
+from server.export import formats
 
 if TYPE_CHECKING:
     from server.engine import Engine
     from server.motion.motion import Motion
 
-OUTPUTS = (".bvh", ".npz")
+STOPPED = 130  # exit status after Ctrl-C, as shells have it
 _BATCH = 16
 
 
@@ -40,10 +41,8 @@ def check_within(name: str, value: float | None, low: float, high: float) -> Non
 
 
 def check_target(path: Path, endings: Sequence[str]) -> None:
-    """UsageError when a file to write has another ending or cannot be made there: better known before the work."""
-    if path.suffix not in endings:
-        ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
-        raise UsageError(f"{path} {ending}; it must be {' or '.join(endings)}")
+    """FormatError or UsageError when a file has another ending or cannot be made there: better known before the work."""
+    formats.check_ending(path, endings)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
     folder = next((parent for parent in path.parents if parent.exists()), None)
@@ -90,6 +89,14 @@ def train(args: argparse.Namespace) -> int:
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
         if (value := getattr(args, name)) is not None
     }
+    if args.tower is not None and args.model != "text":
+        raise UsageError(f"--tower belongs to train text, not to train {args.model}")
+    if args.tower is not None:
+        from server.training.tower import take_tower
+
+        take_tower(args.tower, args.run)
+        print(f"text: the tower of {args.tower}; nothing to train")
+        return 0
     if args.model == "text":
         from server.training.distill import DistillConfig, run_distillation
 
@@ -113,12 +120,16 @@ def train(args: argparse.Namespace) -> int:
         result = stages.train_rvq(
             args.data, args.run, dataclasses.replace(stages.RVQ_TRAINING, **given), stage, args.fresh
         )
+    elif args.model == "decoder":
+        from server.training.decoder import DECODER_TRAINING, train_decoder
+
+        result = train_decoder(args.data, args.run, dataclasses.replace(DECODER_TRAINING, **given), stage, args.fresh)
     else:
         config = dataclasses.replace(stages.TOKEN_TRAINING, **given)
         encode = stages.text_encoder(args.run / "text" / "export")
         result = stages.train_tokens(args.model, args.data, args.run, config, stage, encode, args.fresh)
     print(f"{args.model}: step {result.step}, {'finished' if result.finished else 'stopped; the same command goes on'}")
-    return 0
+    return 0 if result.finished else STOPPED
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -143,18 +154,35 @@ def generate(args: argparse.Namespace) -> int:
     """``motionbridge generate``: a sentence (or a file of them) to motion files."""
     _check_generate(args)
     texts = [check_text(args.text)] if args.prompts is None else _read_prompts(args.prompts)
-    from server.engine import load_engine
+    character = None
+    if args.rig is not None:
+        from server.export.character import read_character
 
+        character = read_character(args.rig)
+    engine = _load(args)
     if args.edit is not None:
-        return _edit(args, texts[0], load_engine(args.model, args.device))
-    targets = [args.output] if args.prompts is None else [args.output / f"{n:03d}.npz" for n in range(len(texts))]
-    engine = load_engine(args.model, args.device)
+        return _edit(args, texts[0], engine)
+    ending = ".npz" if character is None else ".glb"
+    targets = [args.output] if args.prompts is None else [args.output / f"{n:03d}{ending}" for n in range(len(texts))]
+    from server.export.take import Take
+
     for at in range(0, len(texts), _BATCH):
         motions = _generate_batch(engine, texts[at : at + _BATCH], args, at)
         for text, motion, target in zip(texts[at:], motions, targets[at : at + _BATCH], strict=False):
-            write_motion(target, motion, engine, text)
+            formats.write(
+                target, Take(motion.root, motion.rotations, motion.contacts, engine.fps, ((0, text),)), character
+            )
             print(f"{target}  {len(motion) / engine.fps:.1f} s  {text}")
     return 0
+
+
+def _load(args: argparse.Namespace) -> Engine:
+    """The model, after a word to whoever watches: importing torch and loading take seconds."""
+    if sys.stderr.isatty():
+        print(f"loading {args.model.name} ...", file=sys.stderr, flush=True)
+    from server.engine import load_engine
+
+    return load_engine(args.model, args.device)
 
 
 def _check_generate(args: argparse.Namespace) -> None:
@@ -164,12 +192,15 @@ def _check_generate(args: argparse.Namespace) -> None:
         raise UsageError("--edit SOURCE.npz and --range START:END belong together")
     if args.edit is not None and (args.prompts is not None or args.seconds is not None):
         raise UsageError("--edit takes one sentence, and the length of its source: leave out --prompts and --seconds")
+    if args.edit is not None and args.rig is not None:
+        raise UsageError("--edit writes an .npz, which has no room for a character: leave out --rig")
     check_within("--seconds", args.seconds, limits.MIN_SECONDS, limits.MAX_SECONDS)
     check_within("--steps", args.steps, 1, limits.MAX_STEPS)
     check_within("--guidance", args.guidance, 0, limits.MAX_GUIDANCE)
     check_within("--seed", args.seed, 0, limits.MAX_SEED)
     if args.prompts is None:
-        check_target(args.output, OUTPUTS if args.edit is None else (".npz",))
+        endings = formats.ENDINGS if args.rig is None else formats.CHARACTER_ENDINGS
+        check_target(args.output, endings if args.edit is None else (".npz",))
     elif args.output.exists() and not args.output.is_dir():
         raise UsageError(f"{args.output} is a file; with --prompts, -o names a folder")
 
@@ -243,19 +274,6 @@ def parse_range(text: str, fps: float, frames: int) -> tuple[int, int]:
     if first >= last:
         raise UsageError(f"--range {text} holds no frame at {fps:g} frames per second; make it {1 / fps:g} s or longer")
     return first, last
-
-
-def write_motion(path: Path, motion: Motion, engine: Engine, text: str) -> None:
-    """Write one motion as .bvh or .npz by the ending of ``path``."""
-    from server.export.npz import to_npz_motion, write_npz
-    from server.motion.bvh import write_bvh
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".bvh":
-        write_bvh(path, motion.rotations, motion.root, engine.skeleton, engine.fps)
-    else:
-        arrays = to_npz_motion(motion.root, motion.rotations, motion.contacts, engine.skeleton, engine.fps, text)
-        write_npz(path, arrays)
 
 
 def fail(error: BaseException) -> int:

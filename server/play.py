@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -15,10 +16,10 @@ from protocol.buffer import FrameBuffer
 from protocol.client import Client, ClientConfig, connect
 from protocol.client_errors import ClientError
 from protocol.messages import Error, PromptStatus
-from protocol.poses import Poses
-from protocol.skeleton import default_skeleton
+from protocol.poses import Poses, contact_flags
 from server.commands import check_target, check_text, check_within
-from server.motion.bvh import write_bvh
+from server.export import formats
+from server.serve_options import TOKEN_VARIABLE
 
 CHARACTER = limits.DEFAULT_CHARACTER
 MAX_SECONDS = 3600.0
@@ -38,19 +39,28 @@ async def play(args: argparse.Namespace) -> int:
     check_within("--seconds", args.seconds, limits.MIN_SECONDS, MAX_SECONDS)
     check_within("--seed", args.seed, 0, limits.MAX_SEED - len(texts))
     if args.record is not None:
-        check_target(args.record, (".bvh",))
-    async with connect(ClientConfig(url=args.url, token=args.token, frame_rate=args.rate)) as client:
-        welcome = client.welcome
-        rate = round(welcome.frame_rate)
-        print(f"connected to {args.url}: {welcome.server}, model {welcome.model}, {rate} frames per second", flush=True)
-        viewer = _Viewer(client, rate)
-        try:
-            for number, text in enumerate(texts):
-                await viewer.show(text, args.seconds, args.seed + number)
-        finally:
-            await viewer.close()
-            if args.record is not None:
-                viewer.write(args.record)
+        check_target(args.record, formats.ENDINGS)
+    token = os.environ.get(TOKEN_VARIABLE) if args.token is None else args.token
+    settings = ClientConfig(url=args.url, token=token, ca=args.ca, frame_rate=args.rate, restart_seconds=0.0)
+    viewer: _Viewer | None = None
+    try:
+        async with connect(settings) as client:
+            welcome = client.welcome
+            rate = round(welcome.frame_rate)
+            print(
+                f"connected to {args.url}: {welcome.server}, model {welcome.model}, {rate} frames per second",
+                flush=True,
+            )
+            viewer = _Viewer(client, rate)
+            try:
+                for number, text in enumerate(texts):
+                    await viewer.show(text, args.seconds, args.seed + number)
+            finally:
+                await viewer.close()
+    finally:
+        # A film takes its time: the server need not wait for it.
+        if viewer is not None and args.record is not None:
+            viewer.write(args.record)
     return 1 if viewer.refused else 0
 
 
@@ -65,6 +75,8 @@ class _Viewer:
         self._poses: list[Poses] = []
         self._times: deque[float] = deque(maxlen=rate)
         self._prompt: str | None = None
+        self._texts: dict[str, str] = {}
+        self._captions: list[tuple[int, str]] = []
         self._refused: set[str] = set()
         self._events = asyncio.create_task(self._watch())
         self._live = sys.stdout.isatty()
@@ -80,6 +92,7 @@ class _Viewer:
         prompt = await self._client.prompt(
             text, character=CHARACTER, seconds=min(seconds, limits.MAX_SECONDS), seed=seed, on_end="repeat"
         )
+        self._texts[prompt] = text
         started: float | None = None
         ticks = 0
         while prompt not in self._refused:
@@ -102,14 +115,17 @@ class _Viewer:
         await asyncio.gather(self._events, return_exceptions=True)
 
     def write(self, path: Path) -> None:
-        """The frames shown so far as BVH."""
+        """The frames shown so far as a file of any of ``formats.ENDINGS``."""
         if not self._poses:
             print(f"no frame was received; {path} is not written", file=sys.stderr)
             return
-        root = np.concatenate([poses.root for poses in self._poses])
-        rotations = np.concatenate([poses.rotations for poses in self._poses])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bvh(path, rotations.astype(float), root.astype(float), default_skeleton(), self._rate)
+        from server.export.take import Take
+
+        root = np.concatenate([poses.root for poses in self._poses]).astype(float)
+        rotations = np.concatenate([poses.rotations for poses in self._poses]).astype(float)
+        contacts = contact_flags(np.concatenate([poses.contacts for poses in self._poses]))
+        captions = tuple(self._captions) or ((0, ""),)
+        formats.write(path, Take(root, rotations, contacts, float(self._rate), captions))
         print(f"wrote {path}: {len(root)} frames, {len(root) / self._rate:.1f} s")
 
     async def _watch(self) -> None:
@@ -135,8 +151,11 @@ class _Viewer:
             return
         # The server drops frames for a client that is slow; what is lost is skipped, never waited for.
         self._next = next(index for index in range(self._next, buffer.newest + 1) if index in buffer)
+        prompt = buffer.prompt(self._next)
+        if prompt != self._prompt and prompt in self._texts:
+            self._captions.append((len(self._poses), self._texts[prompt]))
+        self._prompt = prompt
         self._poses.append(buffer.poses(self._next, 1))
-        self._prompt = buffer.prompt(self._next)
         self._times.append(self._clock())
         if self._next % max(1, self._rate // _REPORTS_A_SECOND) == 0:
             await self._client.playhead(self._next, character=CHARACTER)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import errno
+import logging
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
+from server import logs, serve_options
 from server.app import serve
+from server.certificates import Certificates
 from server.commands import UsageError
-from server.config import ServeConfig
+from server.config import ServeConfig, is_loopback
 from server.engine import Engine, load_engine
 from server.motion.motion import MotionRequest
+from server.observer import Observer
+from server.settings import load_settings
+
+LOG = logging.getLogger(__name__)
+SHORT_SECRET: Final = 16
 
 # SIGBREAK is Ctrl-Break, the one signal that one program can send to another on Windows.
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
@@ -26,29 +34,55 @@ _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBRE
 def run_server(args: argparse.Namespace) -> int:
     """Serve until a signal; UsageError names a bad setting, or an address that cannot be listened on."""
     try:
-        config = ServeConfig(host=args.host, port=args.port, token=args.token, insecure=args.insecure)
-    except ValidationError as error:
-        raise UsageError("; ".join(map(_problem, error.errors()))) from None
+        config = load_settings(serve_options.given(args), args.config, args.tokens)
+        if config.tls_cert is not None and config.tls_key is not None:
+            Certificates(config.tls_cert, config.tls_key)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     _check_address(config)
-    started = time.monotonic()
-    print(f"loading {args.model.name} ...", flush=True)
-    engine = load_engine(args.model, args.device)
-    # The first call pays for lazy set-up inside torch; better here than in a game.
-    engine.generate([MotionRequest("a person stands still", frames=20)])
-    print(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s", flush=True)
-    try:
-        asyncio.run(_serve(config, engine))
-    except OSError as error:
-        raise _address_error(config, error) from error
+    logs.configure(config.log_level, config.log_format)
+    _warn(config)
+    with _observers(config) as observers:
+        started = time.monotonic()
+        print(f"loading {args.model.name} ...", flush=True)
+        engine = _load(args)
+        print(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s", flush=True)
+        try:
+            asyncio.run(_serve(config, engine, lambda: _load(args), observers))
+        except OSError as error:
+            raise _address_error(config, error) from error
     print("stopped")
     return 0
 
 
-def _problem(problem: ErrorDetails) -> str:
-    """One failed check of a setting, with the option and the value it was given."""
-    message = problem["msg"].removeprefix("Value error, ")
-    name = "".join(f"--{part} " for part in problem["loc"])
-    return f"{name}is {problem['input']!r}: {message}" if name else f"{message} (--token SECRET, or --insecure)"
+def _warn(config: ServeConfig) -> None:
+    """Logs what a careful administrator would want to know about who gets in."""
+    if is_loopback(config.host):
+        return
+    if config.tls_cert is None:
+        LOG.warning("without --tls-cert, tokens and prompts travel in the open, unless a proxy encrypts them")
+    if not config.secrets:
+        LOG.warning("--insecure: everyone who reaches %s port %d can use this server", config.host, config.port)
+    short = [name for name, secret in config.secrets.items() if len(secret.get_secret_value()) < SHORT_SECRET]
+    if short:
+        LOG.warning("tokens that could be guessed, shorter than %d characters: %s", SHORT_SECRET, ", ".join(short))
+
+
+@contextlib.contextmanager
+def _observers(config: ServeConfig) -> Iterator[list[Observer]]:
+    """Who watches the server beside its metrics; UsageError when the library for it is not installed."""
+    if not config.traces:
+        yield []
+        return
+    try:
+        from server.tracing import Tracing
+    except ImportError as error:
+        raise UsageError(f"traces need OpenTelemetry ({error}): pip install 'motionbridge[otel]'") from error
+    tracing = Tracing.to_collector()
+    try:
+        yield [tracing]
+    finally:
+        tracing.close()
 
 
 def _check_address(config: ServeConfig) -> None:
@@ -70,7 +104,14 @@ def _address_error(config: ServeConfig, error: OSError) -> UsageError:
     return UsageError(f"cannot listen on {config.host} port {config.port}: {why}")
 
 
-async def _serve(config: ServeConfig, engine: Engine) -> None:
+def _load(args: argparse.Namespace) -> Engine:
+    """The model, proved by one motion; the first call also pays for lazy set-up inside torch, better here than in a game."""
+    engine = load_engine(args.model, args.device)
+    engine.generate([MotionRequest("a person stands still", frames=20)])
+    return engine
+
+
+async def _serve(config: ServeConfig, engine: Engine, load: Callable[[], Engine], observers: list[Observer]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
@@ -78,7 +119,7 @@ async def _serve(config: ServeConfig, engine: Engine) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows' event loop: the plain handler sets the event from the main thread
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await serve(config, engine, ready=_announce, stop=stop)
+    await serve(config, engine, ready=_announce, stop=stop, load=load, observers=observers)
 
 
 def _announce(url: str) -> None:

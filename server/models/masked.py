@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from server.models.draws import device_generator
 from server.models.sampling import cosine_schedule
-from server.models.transformer import OutputHead, TokenEncoder, code_tables, drop_condition, init_weights
+from server.models.transformer import (
+    OutputHead,
+    TokenEncoder,
+    code_tables,
+    drop_condition,
+    init_weights,
+    look_at_neighbours,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class MaskedTransformer(nn.Module):
         )
         self.head = OutputHead(config.latent, config.codes)
         self.apply(init_weights)
+        look_at_neighbours(self.encoder, (self.token_projection, self.cond_projection))
 
     @torch.no_grad()
     def embed_codes(self, codebook: Tensor) -> None:

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from server.models.draws import device_generator
 from server.models.masked import TokenLoss, token_loss
 from server.models.sampling import cosine_schedule
-from server.models.transformer import OutputHead, TokenEncoder, code_tables, drop_condition, init_weights
+from server.models.transformer import (
+    OutputHead,
+    TokenEncoder,
+    code_tables,
+    drop_condition,
+    init_weights,
+    look_at_neighbours,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class ResidualTransformer(nn.Module):
         )
         self.head = OutputHead(config.latent, config.code_dim)
         self.apply(init_weights)
+        look_at_neighbours(self.encoder, (self.token_projection, self.layer_projection, self.cond_projection))
         for table in (self.first_embedding, self.shared, self.last_output):
             nn.init.normal_(table, std=1.0)
         # The tables are as loud as their sum must be, so what they are multiplied with to score classes starts low.

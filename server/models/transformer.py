@@ -6,10 +6,14 @@ Source: MoMask, CVPR 2024, section 3.2; layers after Vaswani et al. 2017 (post-n
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_OFFSETS = (-1, 1, -2, 2)
+_SHARPNESS = 6.0  # a head of 16 pairs gives the place it looks at about 18 times the weight of the ones beside it
 
 
 def sinusoidal_positions(tokens: int, width: int) -> Tensor:
@@ -84,6 +88,10 @@ class TokenEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(latent, heads, ff, dropout) for _ in range(layers))
 
+    def encoder_layers(self) -> list[EncoderLayer]:
+        """The layers, from input to output."""
+        return [layer for layer in self.layers if isinstance(layer, EncoderLayer)]
+
     def forward(self, prefix: Tensor, tokens: Tensor, padding: Tensor | None, places: Tensor | None = None) -> Tensor:
         """Encoded tokens (G B, N, L) from prefix (G B, P, L), tokens (B, N, L), padding (B, N) bool with True = pad.
 
@@ -135,9 +143,42 @@ def init_weights(module: nn.Module) -> None:
     if isinstance(module, TokenEncoder):
         # What each layer adds is turned down with depth, or post-norm layers are unstable at a useful learning rate: Wang et
         # al. 2022, DeepNet, table 2.
-        for layer in module.layers:
+        for layer in module.encoder_layers():
             for linear in (layer.attention.out, layer.down):
                 nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * (8 * len(module.layers)) ** -0.25)
+
+
+@torch.no_grad()
+def look_at_neighbours(encoder: TokenEncoder, inputs: Sequence[nn.Linear]) -> None:
+    """Start some heads of the first half of the layers as looking at the tokens one and two places before and after.
+
+    Motion tokens are all but given by their neighbours, yet from a random start a training at random mask ratios needs
+    many thousands of steps to look there at all. As the sinusoidal code of a place turns by a fixed angle from one place to
+    the next, a query turned by ``offset`` places finds the key there; d'Ascoli et al. 2021 (ConViT) start vision
+    transformers so. ``inputs`` are the projections whose outputs enter the encoder: they, and what these layers add, start
+    without the values in which the heads read the places.
+    """
+    layers = encoder.encoder_layers()
+    width, heads = encoder.positions.shape[1], layers[0].attention.heads
+    size = width // heads
+    pairs = size // 2
+    angles = torch.exp(torch.arange(pairs) * (-2 * math.log(10000.0) / width))  # radians a place, the fastest first
+    for linear in inputs:
+        linear.weight[: 2 * pairs] = 0
+    for layer in layers[: (len(layers) + 1) // 2]:
+        attention = layer.attention
+        for linear in (attention.out, layer.down):
+            linear.weight[: 2 * pairs] = 0
+        for head, offset in zip(range(heads * 2 // 3), _OFFSETS, strict=False):
+            turns = torch.stack([(angles * offset).cos(), (angles * offset).sin()])
+            query, key = (attention.qkv.weight[part * width + head * size :][:size] for part in (0, 1))
+            for rows in (query, key):
+                rows.zero_()
+            pair = torch.arange(pairs) * 2
+            query[pair, pair] = query[pair + 1, pair + 1] = turns[0] * _SHARPNESS
+            query[pair, pair + 1] = turns[1] * _SHARPNESS
+            query[pair + 1, pair] = -turns[1] * _SHARPNESS
+            key[pair, pair] = key[pair + 1, pair + 1] = 1.0
 
 
 def code_tables(codebooks: Tensor, width: int) -> Tensor:

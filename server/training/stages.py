@@ -39,6 +39,7 @@ from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
 TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
+_EXTRAS_A_CLIP = 2  # made examples of a kind for each recorded clip, at most: a small dataset has no use for more
 FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is seen
 
 
@@ -50,13 +51,13 @@ class ModelSizes:
     code_dim: int = 192
     codes: int = 512
     quantizers: int = 6
-    latent: int = 256
-    heads: int = 4
-    layers: int = 5
-    ff: int = 1024
+    latent: int = 192
+    heads: int = 6
+    layers: int = 4
+    ff: int = 768
     residual_layers: int = 4
     residual_code_dim: int = 192
-    token_dim: int = 256
+    token_dim: int = 192
     dropout: float = 0.1
 
 
@@ -87,7 +88,7 @@ RVQ_TRAINING = TrainConfig(
     steps=4500, batch_size=64, lr=4e-4, lr_final=1e-5, warm_up=300, weight_decay=0.0, ema_decay=0.998
 )
 # Small batches: for one computing time, 400 steps of 32 came to a validation loss of 3.9 and 200 steps of 64 to 4.4.
-TOKEN_TRAINING = TrainConfig(batch_size=32, lr=5e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
+TOKEN_TRAINING = TrainConfig(batch_size=32, lr=6e-4, lr_final=1e-5, warm_up=300, ema_decay=0.998)
 
 
 def rvq_config(channels: int, sizes: ModelSizes) -> RVQConfig:
@@ -194,10 +195,11 @@ def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list
     names = [(clip.clip_id, clip.frames) for clip in dataset.clips]
     digest = hashlib.sha256(repr((names, stage.balance, extra)).encode())
     path = cache / f"extras-{digest.hexdigest()[:16]}.pt"
+    most = _EXTRAS_A_CLIP * len(dataset.clips)
     if path.is_file():
         return [ExtraClip(*row) for row in torch.load(path, weights_only=True)]
-    made = transition_clips(dataset, extra.transitions, stage.balance, extra.seed)
-    made += standing_clips(dataset, extra.standing, extra.seed)
+    made = transition_clips(dataset, min(extra.transitions, most), stage.balance, extra.seed)
+    made += standing_clips(dataset, min(extra.standing, most), extra.seed)
     cache.mkdir(parents=True, exist_ok=True)
     rows = [(clip.features, clip.context, clip.captions) for clip in made]
     write_atomically(path, lambda partial: torch.save(rows, partial))
@@ -321,9 +323,12 @@ def export_run(
     ``sampling`` holds the fields of :class:`~server.models.checkpoint.Sampling` that are not the paper's. ``which``: weights of
     the masked transformer by the best validation loss, or the last.
     """
+    from server.training.decoder import load_refined
+
     sizes = StageConfig().sizes
     dataset = MotionDataset(data, "val")
     rvq = load_rvq(run, dataset.layout.channels, sizes)
+    load_refined(run, rvq)
     text_folder = run / "text" / "export"
     cond_dim = text_encoder(text_folder)(["a person walks"]).shape[1]
     masked, residual, length = (

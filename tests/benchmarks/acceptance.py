@@ -180,7 +180,7 @@ def quality_report(made: Iterable[Quality], real: Iterable[Quality]) -> list[str
 
 def write_sheet(outcomes: Sequence[Outcome], path: Path, fps: float) -> None:
     """A picture with a clip for each action: the first that passes, or the first of all."""
-    from tests.benchmarks.contact_sheet import contact_sheet
+    from server.export.contact_sheet import contact_sheet
 
     chosen = []
     for name in dict.fromkeys(outcome.asked for outcome in outcomes):

@@ -1,10 +1,10 @@
 """Are the BVH files we write the same motion in Blender? ``python -m tests.benchmarks.blender_check [FOREIGN.bvh ...]``.
 
-Needs ``pip install bpy`` (Blender as a Python module, GPL): a tool for checking by hand, not a dependency of anything here.
-Written and read back are a figure that walks and bends while it faces each heading in steps of 45 degrees, two that turn
-through ±180 degrees either way, and each foreign BVH, retargeted as ``motionbridge prepare`` does. At every frame the
-heads of Blender's bones must lie where our forward kinematics puts the joints, to ``LIMIT``; and the left side of the
-figure must be on the left of where it faces, which is measured in Blender alone.
+Needs a Python with ``bpy`` (``tests/export/blender.py`` says how it is found). Written and read back are a figure that walks
+and bends while it faces each heading in steps of 45 degrees, two that turn through ±180 degrees either way, and each foreign
+BVH, retargeted as ``motionbridge prepare`` does; all as BVH and as GLB. At every frame the heads of Blender's bones must lie
+where our forward kinematics puts the joints, to ``LIMIT``; and the left side of the figure must be on the left of where it
+faces, which is measured in Blender alone.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import bpy
 import numpy as np
 
 from protocol.skeleton import Skeleton, default_skeleton
+from server.export import formats
+from server.export.take import Take
 from server.motion import bvh, joint_map, kinematics, resample, solver
 from server.motion import rotation as rot
 from server.motion.rotation import Array
+from tests.export.blender import BLENDER, heads_in_blender
 from tests.motion.synthetic import walker
 
 LIMIT = 0.001  # m
 FPS = 20.0
+ENDINGS = (".bvh", ".glb")
 
 
 def cases(foreign: list[Path]) -> Iterator[tuple[str, Array, Array]]:
@@ -41,24 +44,6 @@ def cases(foreign: list[Path]) -> Iterator[tuple[str, Array, Array]]:
         yield path.name, solved.local, solved.root
 
 
-def positions_in_blender(path: Path, skeleton: Skeleton) -> Array:
-    """Joint positions (T, J, 3) that Blender's importer makes of the file, in our axes and metres.
-
-    The importer turns -Z forward, Y up (as its own files are) into Blender's Z up: our (x, y, z) comes as (x, -z, y).
-    """
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01, frame_start=0)
-    armature = bpy.context.object
-    first, last = (int(frame) for frame in armature.animation_data.action.frame_range)
-    frames = []
-    for frame in range(first, last + 1):
-        bpy.context.scene.frame_set(frame)
-        heads = (armature.matrix_world @ armature.pose.bones[name].head for name in skeleton.names)
-        frames.append([tuple(head) for head in heads])
-    x, y, z = np.moveaxis(np.array(frames), -1, 0)
-    return np.stack([x, z, -y], axis=-1)
-
-
 def left_is_left(positions: Array, skeleton: Skeleton) -> bool:
     """Whether the left hip, shoulder and foot lie, in the mean, to the left of where the toes point from the heels."""
 
@@ -73,23 +58,27 @@ def left_is_left(positions: Array, skeleton: Skeleton) -> bool:
 
 
 def main() -> int:
+    if BLENDER is None:
+        print("there is no Blender here: set MOTIONBRIDGE_BLENDER to a Python that has bpy", file=sys.stderr)
+        return 2
     skeleton = default_skeleton()
     failures = 0
-    print("| motion | frames | greatest distance, mm | left is left |\n|---|---|---|---|")
+    print("| motion | file | frames | greatest distance, mm | left is left |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, local, root in cases([Path(argument) for argument in sys.argv[1:]]):
-            path = Path(folder) / "motion.bvh"
-            bvh.write_bvh(path, local, root, skeleton, FPS)
+            take = Take(root, local, np.zeros((len(root), 4)), FPS, ((0, name),))
+            paths = [Path(folder) / f"motion{ending}" for ending in ENDINGS]
+            for path in paths:
+                formats.write(path, take)
             ours = kinematics.positions(local, root, skeleton)
-            theirs = positions_in_blender(path, skeleton)
-            same_length = len(theirs) == len(ours)
-            worst = np.linalg.norm(theirs - ours, axis=-1).max() if same_length else np.inf
-            left = left_is_left(theirs, skeleton)
-            failures += not (worst < LIMIT and left)
-            print(
-                f"| {name} | {len(theirs)} of {len(ours)} | {1000.0 * worst:.4f} | {'yes' if left else 'NO'} |",
-                flush=True,
-            )
+            for path, bones in zip(paths, heads_in_blender([(path, len(root), FPS) for path in paths]), strict=True):
+                theirs = np.stack([bones[joint] for joint in skeleton.names], axis=1)
+                worst, left = np.linalg.norm(theirs - ours, axis=-1).max(), left_is_left(theirs, skeleton)
+                failures += not (worst < LIMIT and left)
+                print(
+                    f"| {name} | {path.suffix} | {len(ours)} | {1000.0 * worst:.4f} | {'yes' if left else 'NO'} |",
+                    flush=True,
+                )
     print(f"\n{failures} failures" if failures else f"\nall within {1000.0 * LIMIT:g} mm")
     return 1 if failures else 0
 

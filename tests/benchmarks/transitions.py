@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from protocol.poses import Poses
+from server.clips import model_frames
 from server.config import ServeConfig
 from server.engine import EMBEDDED, Engine, load_engine
 from server.motion import kinematics
@@ -94,6 +95,7 @@ def timeline_settings(engine: Engine, config: ServeConfig, rate: float) -> Timel
         idle_frames=round(config.idle_seconds * engine.fps),
         context_frames=engine.context_frames,
         max_frames=engine.max_frames,
+        first_frames=model_frames(config.first_seconds, engine.fps),
     )
 
 
@@ -256,7 +258,7 @@ def table(rows: Sequence[Row], limits: MocapLimits) -> str:
 def strip(changes: Sequence[Change], path: Path, rate: float) -> None:
     """A contact sheet of the second around some changes."""
     from protocol.skeleton import default_skeleton
-    from tests.benchmarks.contact_sheet import contact_sheet
+    from server.export.contact_sheet import contact_sheet
 
     around = round(AROUND_SECONDS * rate)
     motions, titles = [], []

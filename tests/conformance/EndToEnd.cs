@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Threading;
@@ -8,36 +9,42 @@ using MotionBridge;
 
 /// <summary>
 /// The core client in a process of its own, against a real server. It writes "drop" to standard output where the test is to cut the
-/// connection, and each prompt's frames, as float 32, to a file NAME.bin of the folder. Arguments: URL, folder, and whether the
-/// server resumes ("resumed") or sessions start anew ("anew").
+/// connection, and each sentence's frames to a file NAME.bin of the folder: index (int 64), contacts (a byte), root and rotations
+/// (float 32). Arguments: URL, folder, and whether the server resumes ("resumed") or sessions start anew ("anew"); then name, text,
+/// seed, seconds and standstill (reference_stream.py) of each of two sentences.
 /// </summary>
 public static class EndToEnd
 {
     private const double Step = 1.0 / 60.0;
-    private const double Patience = 600.0;
+    private const double Patience = 1800.0;
     private static readonly Stopwatch Watch = Stopwatch.StartNew();
     private static readonly List<double> Gaps = new List<double>();
     private static MotionClient client;
     private static ITransport transport;
     private static string folder;
+    private static bool standsStill;
     private static double last;
     private static long frames;
     private static double heardAt;
+    private static long heldBack;
 
     public static int Main(string[] arguments)
     {
         folder = arguments[1];
+        var first = new Sentence(arguments, 3);
+        var second = new Sentence(arguments, 8);
         var options = new ClientOptions { Url = arguments[0], LeastRetry = 0.1 };
         client = new MotionClient(options, url => transport = new WebSocketTransport(url), new Random(1));
         client.StateChanged += state => Console.WriteLine("state " + state + " " + client.Problem);
         client.Connect();
+        Until(() => client.State == ConnectionState.Connected);
         if (arguments[2] == "resumed")
         {
-            PlayOneTimeline();
+            PlayOneTimeline(first, second);
         }
         else
         {
-            PlayThreeTimelines();
+            PlayTimelinesOfTheirOwn(first, second);
         }
 
         Gaps.Sort();
@@ -53,44 +60,46 @@ public static class EndToEnd
         return 0;
     }
 
-    /// <summary>Three prompts at once, the connection cut within the first and within the third.</summary>
-    private static void PlayOneTimeline()
+    /// <summary>The connection is cut between the sentences, and again within the second.</summary>
+    private static void PlayOneTimeline(Sentence first, Sentence second)
     {
-        var first = Send("a person walks", 11);
-        var second = Send("a person waves", 12, true);
-        var third = Send("a person bows", 13, true);
-        DropWithin(first);
-        Save("first", first);
-        Save("second", second);
-        DropWithin(third);
-        Save("third", third);
-    }
-
-    /// <summary>Each prompt in a session of its own, because the connection is cut before the second and within the third.</summary>
-    private static void PlayThreeTimelines()
-    {
-        Save("first", Send("a person walks", 11));
+        var walk = Send(first);
+        Until(() => IsBeyond(walk, first.Standstill));
+        standsStill = true;
         Drop();
-        Save("second", Send("a person waves", 12));
-        var third = Send("a person bows", 13);
-        DropWithin(third);
-        Save("third", third);
+        Until(() => client.State == ConnectionState.Connected);
+        var wave = Send(second, true);
+        Until(() => wave.State >= PromptState.Started);
+        standsStill = false;
+        Until(() => IsBeyond(wave, 12));
+        Drop();
+        Save(first, walk);
+        Save(second, wave);
     }
 
-    private static PromptHandle Send(string text, long seed, bool queue = false)
+    /// <summary>As <see cref="PlayOneTimeline"/>, where each cut ends the session: what was not over begins again, at frame 0.</summary>
+    private static void PlayTimelinesOfTheirOwn(Sentence first, Sentence second)
     {
-        return client.SendPrompt(
-            text, "main", new PromptOptions { Seconds = 2.0, Seed = seed, OnEnd = "hold", Queue = queue });
+        Save(first, Send(first));
+        Drop();
+        var wave = Send(second);
+        Until(() => IsBeyond(wave, 12));
+        Drop();
+        Save(second, wave);
     }
 
-    private static void DropWithin(PromptHandle handle)
+    private static PromptHandle Send(Sentence sentence, bool queue = false)
     {
-        Until(() =>
+        return client.SendPrompt(sentence.Text, "main", new PromptOptions
         {
-            var stream = client.Find("main");
-            return stream != null && stream.PromptShown == handle.Id && stream.Clock.Position > handle.StartFrame + 12.0;
+            Seconds = sentence.Seconds, Seed = sentence.Seed, OnEnd = "hold", Queue = queue,
         });
-        Drop();
+    }
+
+    private static bool IsBeyond(PromptHandle handle, long frame)
+    {
+        var stream = client.Find("main");
+        return stream != null && stream.PromptShown == handle.Id && stream.Clock.Position >= handle.StartFrame + frame;
     }
 
     private static void Drop()
@@ -99,20 +108,27 @@ public static class EndToEnd
         Until(() => client.State == ConnectionState.WaitingToRetry);
     }
 
-    private static void Save(string name, PromptHandle handle)
+    private static void Save(Sentence sentence, PromptHandle handle)
     {
         Until(() => handle.IsDone && client.Find("main").Clock.Position >= handle.EndFrame - 1);
         if (handle.State != PromptState.Finished)
         {
-            throw new InvalidOperationException(name + " is " + handle.State + ": " + handle.Reason);
+            throw new InvalidOperationException(sentence.Name + " is " + handle.State + ": " + handle.Reason);
         }
-        Console.WriteLine(name + " " + handle.StartFrame + " " + handle.EndFrame);
+        Console.WriteLine(sentence.Name + " " + handle.StartFrame + " " + handle.EndFrame);
         var pose = new Pose();
-        using (var file = new BinaryWriter(File.Create(Path.Combine(folder, name + ".bin"))))
+        var buffer = client.Find("main").Buffer;
+        using (var file = new BinaryWriter(File.Create(Path.Combine(folder, sentence.Name + ".bin"))))
         {
             for (var frame = handle.StartFrame.Value; frame < handle.EndFrame.Value; frame++)
             {
-                client.Find("main").Buffer.Read(frame, pose);
+                if (buffer.Prompt(frame) != handle.Id)
+                {
+                    continue;
+                }
+                buffer.Read(frame, pose);
+                file.Write(frame);
+                file.Write(pose.Contacts);
                 Write(file, pose.Root.X, pose.Root.Y, pose.Root.Z);
                 foreach (var q in pose.Rotations)
                 {
@@ -140,17 +156,30 @@ public static class EndToEnd
             {
                 throw new TimeoutException("still " + client.State + ": " + client.Problem);
             }
-            client.Update(now - last);
+            // Never far at once, so that a machine that stalls does not carry the clock beyond where it is to stand still.
+            client.Update(now - last, standsStill ? 0.0 : Math.Min(now - last, 2.0 * Step));
             last = now;
             Measure(now);
             Thread.Sleep(TimeSpan.FromSeconds(Step));
         }
     }
 
+    /// <summary>Time between messages with frames while they flow: not over a cut, nor while what came in a standstill is played.</summary>
     private static void Measure(double now)
     {
         var stream = client.Find("main");
-        if (stream == null || stream.FramesReceived == frames)
+        if (stream == null || client.State != ConnectionState.Connected)
+        {
+            frames = 0;
+            return;
+        }
+        heldBack = standsStill ? stream.Buffer.Newest : heldBack;
+        if (stream.Clock.Position < heldBack)
+        {
+            frames = 0;
+            return;
+        }
+        if (stream.FramesReceived == frames)
         {
             return;
         }
@@ -160,5 +189,23 @@ public static class EndToEnd
         }
         frames = stream.FramesReceived;
         heardAt = now;
+    }
+
+    private sealed class Sentence
+    {
+        public readonly string Name;
+        public readonly string Text;
+        public readonly long Seed;
+        public readonly double Seconds;
+        public readonly long Standstill;
+
+        public Sentence(string[] arguments, int at)
+        {
+            Name = arguments[at];
+            Text = arguments[at + 1];
+            Seed = long.Parse(arguments[at + 2]);
+            Seconds = double.Parse(arguments[at + 3], CultureInfo.InvariantCulture);
+            Standstill = long.Parse(arguments[at + 4]);
+        }
     }
 }

@@ -26,7 +26,7 @@ PACKAGES = {
     "boost": "libboost-dev",
     "clang-format": "clang-format",
 }
-COMPILE_TIMEOUT = 600.0
+COMPILE_TIMEOUT = 1800.0
 
 
 def need(*tools: str) -> None:

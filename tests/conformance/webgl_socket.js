@@ -81,7 +81,7 @@ const message = (...bytes) => ({ data: Uint8Array.from(bytes).buffer });
   socket.onopen();
   socket.onmessage(message(...new Array(11).fill(0)));
   assert.deepStrictEqual([call("State", id), call("CloseCode", id), call("NextSize", id)], [2, 1009, -1]);
-  assert.ok(socket.closed);
+  assert.strictEqual(socket.closed.code, 4011);
 }
 {
   const [id, socket] = open("ws://127.0.0.1:8765");
@@ -89,7 +89,14 @@ const message = (...bytes) => ({ data: Uint8Array.from(bytes).buffer });
   for (let i = 0; i < 300; i++) {
     socket.onmessage(message(i & 255));
   }
-  assert.deepStrictEqual([call("State", id), call("CloseCode", id)], [2, 4011]);
+  assert.deepStrictEqual([call("State", id), call("CloseCode", id), socket.closed.code], [2, 4011, 4011]);
+}
+{
+  // A connection that is given up, because nothing comes any more, leaves a session to come back to.
+  const [id, socket] = open("ws://127.0.0.1:8765");
+  socket.onopen();
+  call("Dispose", id);
+  assert.strictEqual(socket.closed.code, 4011);
 }
 {
   const id = call("Open", text("http://x"), text("motionbridge.v1"), 10);

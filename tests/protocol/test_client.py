@@ -35,6 +35,7 @@ from protocol.messages import (
     Steer,
     Timeline,
 )
+from protocol.unanswered import Unanswered
 from protocol.vectors.cases import blocks, example_poses, server_messages
 
 WELCOME = server_messages()["welcome"]
@@ -53,7 +54,7 @@ async def scripted(script, subprotocols=(limits.SUBPROTOCOL,), welcome=WELCOME):
 
     async with serve(handler, "127.0.0.1", 0, subprotocols=subprotocols, compression=None) as server:
         port = server.sockets[0].getsockname()[1]
-        yield ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0)
+        yield ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, close_timeout=2.0, restart_seconds=0.0)
 
 
 async def receive(socket):
@@ -376,7 +377,13 @@ async def connections(*scripts):
     async with serve(handler, "127.0.0.1", 0, subprotocols=[limits.SUBPROTOCOL], compression=None) as server:
         port = server.sockets[0].getsockname()[1]
         yield (
-            ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0),
+            ClientConfig(
+                url=f"ws://127.0.0.1:{port}",
+                open_timeout=5.0,
+                request_timeout=5.0,
+                close_timeout=2.0,
+                restart_seconds=0.0,
+            ),
             hellos,
         )
 
@@ -413,6 +420,48 @@ async def test_a_dropped_connection_is_resumed_and_events_go_on():
     assert seen == [Control(action="pause")]
 
 
+async def test_prompts_that_may_be_lost_are_sent_again_and_their_duplicates_are_no_errors():
+    seen = []
+
+    async def first(socket):
+        await send(socket, RESUMABLE)
+        await send(socket, accepted((await receive(socket)).id))
+        for _ in range(2):
+            await receive(socket)
+        socket.transport.abort()
+
+    async def second(socket):
+        await send(socket, RESUMABLE.model_copy(update={"resumed": True, "characters": ("main",)}))
+        for _ in range(3):
+            seen.append(await receive(socket))
+        refused = Error(code="duplicate_id", message="it plays", id=seen[0].id)
+        other = Error(code="duplicate_id", message="it plays", id="another")
+        await send(socket, refused, other, *(accepted(entry.id) for entry in seen[1].prompts))
+        await socket.close()
+
+    async with connections(first, second) as (config, _), connect(config) as client:
+        answered = await client.prompt("a person walks")
+        events = aiter(client)
+        assert (await anext(events)).id == answered
+        perhaps = await client.prompt("a person waves", mode="queue")
+        entries = await client.timeline(["a person bows", "a person sits"], mode="queue")
+        while client.resumed == 0:
+            await asyncio.sleep(0)
+        later = await client.prompt("a person stands", mode="queue")
+        assert [event.id async for event in events] == ["another", *entries]
+    assert [seen[0].id, [entry.id for entry in seen[1].prompts], seen[2].id] == [perhaps, entries, later]
+
+
+def test_unanswered_prompts_are_bounded():
+    unanswered = Unanswered(capacity=2)
+    for name in "abc":
+        unanswered.sent(Prompt(id=name, text="walk"))
+    assert [message.id for message in unanswered.again()] == ["b", "c"]
+    assert unanswered.take(Error(code="too_many_prompts", message="32 wait", id="b"))
+    assert not unanswered.take(Error(code="duplicate_id", message="it plays", id="c"))
+    assert unanswered.again() == []
+
+
 async def test_a_session_that_is_gone_ends_the_client_with_the_reason():
     async def fresh(socket):
         await send(socket, RESUMABLE)
@@ -439,6 +488,22 @@ async def test_resuming_is_tried_again_when_there_is_no_room_but_not_for_ever():
                 async for _ in client:
                     pass
         assert len(hellos) > 2
+
+
+async def test_a_server_that_goes_while_it_is_greeted_is_tried_again():
+    async def goes(socket):
+        await socket.close(1001, "the server is shutting down")
+
+    async def resumes(socket):
+        await send(socket, RESUMABLE.model_copy(update={"resumed": True}))
+        await socket.close()
+
+    async with connections(drops_after_frames, goes, resumes) as (config, hellos), connect(config) as client:
+        await client.control("pause")
+        async for _ in client:
+            pass
+        assert client.resumed == 1
+        assert len(hellos) == 3
 
 
 @pytest.mark.parametrize("case", ["switched off", "no token", "closed by the server", "refused"])

@@ -17,6 +17,7 @@ from protocol.skeleton import default_skeleton
 from server import cli, commands
 from server.commands import UsageError, parse_range
 from server.engine import Engine
+from server.export.gltf import read_glb
 from server.motion import kinematics
 from server.motion.bvh import read_bvh
 from server.motion.motion import MotionRequest
@@ -106,6 +107,13 @@ class TestOneSentence:
             MotionRequest("a person waves"),
         ]
 
+    def test_the_motion_goes_onto_a_character(self, model: Path, tmp_path: Path):
+        for number, path in enumerate((tmp_path / "mannequin.glb", tmp_path / "again.glb")):
+            rig = ("--rig", tmp_path / "mannequin.glb") if number else ()
+            assert generate(model, "a person bows", "--seconds", "1", "--seed", number, *rig, "-o", path) == 0
+        names = [animation["name"] for animation in read_glb(tmp_path / "again.glb").items("animations")]
+        assert names == ["a person bows"] * 2
+
     def test_without_seconds_the_model_chooses(self, model: Path, tmp_path: Path):
         assert generate(model, "a person waves", "-o", tmp_path / "wave.npz") == 0
         assert 20 <= len(arrays(tmp_path / "wave.npz")["root"]) <= 196
@@ -125,6 +133,13 @@ class TestManySentences:
         # The batch it came from does not matter: file n is the sentence with the n-th seed from the one given.
         assert generate(model, texts[17], "--seconds", "1", "--seed", "22", "-o", tmp_path / "alone.npz") == 0
         np.testing.assert_allclose(arrays(tmp_path / "alone.npz")["root"], found["root"], atol=1e-4)
+
+    def test_with_a_character_each_line_becomes_a_glb(self, model: Path, tmp_path: Path):
+        assert generate(model, "a person bows", "--seconds", "1", "-o", tmp_path / "rig.glb") == 0
+        (tmp_path / "sentences.txt").write_text("a person walks\na person waves\n", encoding="utf-8")
+        options = ("--seconds", "1", "--rig", tmp_path / "rig.glb", "-o", tmp_path / "clips")
+        assert generate(model, "--prompts", tmp_path / "sentences.txt", *options) == 0
+        assert files(tmp_path / "clips") == ["000.glb", "001.glb"]
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -255,9 +270,12 @@ BOW = ("a person bows", "-o", "OUT/bow.bvh")
         ((*BOW, "--seed", "-1"), "--seed is -1; 0 to 4294967295"),
         ((*BOW, "--seed", "4294967296"), "--seed is 4294967296; 0 to 4294967295"),
         ((*BOW, "--device", "tpu"), "device is 'tpu'; auto, cpu and cuda"),
-        (("a person bows", "-o", "OUT/bow.fbx"), "ends in '.fbx'; it must be .bvh or .npz"),
-        (("a person bows", "-o", "OUT/bow"), "has no ending; it must be .bvh or .npz"),
-        (("a person bows", "-o", "OUT"), "it must be .bvh or .npz"),
+        (("a person bows", "-o", "OUT/bow.fbx"), "ends in '.fbx'; it must be .bvh, .glb, .npz, .mp4, .gif or .png"),
+        ((*BOW, "--rig", "OUT/no.glb"), "ends in '.bvh'; it must be .glb"),
+        (("a person bows", "-o", "OUT/bow.glb", "--rig", "OUT/no.glb"), "no.glb cannot be read: No such file"),
+        (("a", "-o", "OUT/b.npz", "--edit", "w", "--range", "1:2", "--rig", "OUT/no.glb"), "leave out --rig"),
+        (("a person bows", "-o", "OUT/bow"), "has no ending; it must be .bvh, .glb, .npz, .mp4, .gif or .png"),
+        (("a person bows", "-o", "OUT"), "it must be .bvh, .glb, .npz, .mp4, .gif or .png"),
         (("a person bows", "-o", f"{__file__}/bow.bvh"), "test_commands.py is not a folder"),
         ((*BOW, "--edit", "OUT/walk.npz"), "--edit SOURCE.npz and --range START:END belong together"),
         ((*BOW, "--range", "1:2"), "belong together"),

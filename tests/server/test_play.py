@@ -18,6 +18,7 @@ from protocol.skeleton import default_skeleton
 from server import cli
 from server.app import serve
 from server.config import ServeConfig
+from server.export.npz import read_npz
 from server.motion import rotation as rot
 from server.motion.bvh import read_bvh
 
@@ -76,6 +77,16 @@ async def test_sentences_are_shown_one_after_the_other_and_recorded(tmp_path: Pa
     for line, text in zip(out[1:3], texts, strict=True):
         assert all(word in line for word in ("frame", "fps", "lead", "latency", " ms", text))
     assert out[3].startswith(f"wrote {path}: {len(angles)} frames")
+
+
+async def test_any_format_is_recorded_with_the_sentences(tmp_path: Path):
+    texts, path = ("a person walks", "a person waves"), tmp_path / "out.npz"
+    async with served() as server:
+        assert await play(*texts, "--url", server.url, "--seconds", 0.5, "--record", path) == 0
+    recorded = read_npz(path, SKELETON)
+    assert recorded.text == "; ".join(texts)
+    assert recorded.fps == 30.0
+    assert len(recorded.root) == len(recorded.contacts) >= 15
 
 
 async def test_a_sentence_that_the_server_cannot_make_is_status_1(capsys):
@@ -142,7 +153,7 @@ async def test_what_was_shown_before_the_server_went_is_recorded(tmp_path: Path,
         (("a", "--seconds", "0.4"), "--seconds is 0.4; 0.5 to 3600"),
         (("a", "--seconds", "nan"), "--seconds is nan; 0.5 to 3600"),
         (("a", "--seed", "-1"), "--seed is -1; 0 to "),
-        (("a", "--record", "out.npz"), "out.npz ends in '.npz'; it must be .bvh"),
+        (("a", "--record", "out.fbx"), "out.fbx ends in '.fbx'; it must be .bvh, .glb, .npz, .mp4, .gif or .png"),
         (("a", "--url", "127.0.0.1:8765"), "is not a WebSocket address; one looks like ws://127.0.0.1:8765"),
         (("a", "--url", "http://127.0.0.1:8765"), "is not a WebSocket address"),
     ],

@@ -18,7 +18,8 @@ from tiny_bundle import write_tiny_bundle
 
 from server import cli
 from server.motion import bvh
-from server.training import distill
+from server.training import distill, stages
+from server.training.trainer import TrainResult
 
 TAKES = {"turn_left_001": 1.0, "turn_right_001": -1.0, "walk_001": 0.0, "walk_002": 0.2}
 
@@ -91,6 +92,12 @@ def test_from_motion_capture_to_a_model_that_generates(mocap: Path, tmp_path: Pa
     assert run("generate", "a person walks", "--seconds", 2, "--model", model, "-o", clip, "--device", "cpu") == 0
     with np.load(clip) as archive:
         assert archive["rotations"].shape == (40, 22, 4)
+
+
+def test_a_run_that_was_stopped_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr(stages, "train_rvq", lambda *arguments: TrainResult(7, False, {}, None, None))
+    assert run("train", "rvq", "data", tmp_path) == 130
+    assert capsys.readouterr().out == "rvq: step 7, stopped; the same command goes on\n"
 
 
 def test_train_text_takes_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

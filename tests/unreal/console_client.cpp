@@ -5,11 +5,12 @@
 //
 // Commands on standard input, one a line; everything that happens goes to standard output, one event a line:
 //
-//     prompt CHARACTER ID SEED SECONDS TEXT...  -> status ID STATUS [FRAME]
-//     drop                                      cuts the TCP connection without a close, as a network does
-//     frames ID                                 -> frame ID INDEX HEX of every frame received for that prompt, then end
-//     gaps                                      -> gaps COUNT MEAN P50 P99 MAX, of shown poses and in milliseconds
-//     quit
+//     prompt CHARACTER ID SEED SECONDS MODE TEXT...  -> status ID STATUS [FRAME]; it holds its last pose
+//     hold CHARACTER FRAME                      the clock stands still there, at once or when it comes there -> held
+//     FRAME go                                        the clock goes on drop                                      cuts
+//     the TCP connection without a close, as a network does frames ID                                 -> frame ID INDEX
+//     HEX of every frame received for that prompt, then end gaps                                      -> gaps COUNT
+//     MEAN P50 P99 MAX, of shown poses and in milliseconds quit
 
 #include "MotionBridgeCore/Session.h"
 
@@ -38,9 +39,20 @@ using FStream = websocket::stream<asio::ip::tcp::socket>;
 namespace
 {
 
-double Now()
+double RealTime()
 {
 	return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/** Time of a game whose frames take 1/30 s at most: a machine that stalls does not carry it on. */
+double Now()
+{
+	static double Game = 0.0;
+	static double Real = RealTime();
+	const double Then = Real;
+	Real = RealTime();
+	Game += std::min(Real - Then, 1.0 / 30.0);
+	return Game;
 }
 
 void Say(const std::string& Line)
@@ -153,15 +165,29 @@ public:
 			MotionBridge::FPrompt Prompt;
 			int64_t Seed = 0;
 			double Seconds = 0.0;
-			Words >> Prompt.Character >> Prompt.Id >> Seed >> Seconds >> std::ws;
+			std::string Mode;
+			Words >> Prompt.Character >> Prompt.Id >> Seed >> Seconds >> Mode >> std::ws;
 			std::getline(Words, Prompt.Text);
 			Prompt.Seed = Seed;
 			Prompt.Seconds = Seconds;
+			Prompt.Mode = Mode == "queue" ? MotionBridge::EMode::Queue : MotionBridge::EMode::Replace;
+			Prompt.OnEnd = MotionBridge::EOnEnd::Hold;
 			MotionBridge::FProtocolError Error;
 			if (!Session.Send(Prompt, Error))
 			{
 				Say("refused " + Error.Message);
 			}
+		}
+		else if (Name == "hold")
+		{
+			Words >> HeldCharacter >> HeldFrame;
+		}
+		else if (Name == "go")
+		{
+			Session.FindCharacter(HeldCharacter)->SetPaused(false);
+			// What came meanwhile is played before any more is sent: that gap is not one of the network's.
+			Shown[HeldCharacter] = FShown();
+			HeldCharacter.clear();
 		}
 		else if (Name == "drop")
 		{
@@ -281,9 +307,21 @@ private:
 		}
 	}
 
+	void HoldClock()
+	{
+		MotionBridge::FCharacterStream* Stream = Session.FindCharacter(HeldCharacter);
+		if (Stream && Stream->GetPlayback() != MotionBridge::EPlayback::Paused &&
+			Stream->GetPlayhead() >= static_cast<double>(HeldFrame))
+		{
+			Stream->SetPaused(true);
+			Say("held " + std::to_string(static_cast<int64_t>(Stream->GetPlayhead())));
+		}
+	}
+
 	void Tick()
 	{
 		Session.Tick(Now());
+		HoldClock();
 		for (const auto& Stream : Session.GetCharacters())
 		{
 			FShown& Last = Shown[Stream->GetName()];
@@ -296,9 +334,9 @@ private:
 			{
 				if (Last.Frame >= 0)
 				{
-					Gaps.push_back(1000.0 * (Now() - Last.At));
+					Gaps.push_back(1000.0 * (RealTime() - Last.At));
 				}
-				Last = {Frame, Now()};
+				Last = {Frame, RealTime()};
 			}
 		}
 		Timer.expires_after(std::chrono::milliseconds(4));
@@ -347,6 +385,9 @@ private:
 		double At = 0.0;
 	};
 	std::map<std::string, FShown> Shown;
+	/** Whose clock is to stand still from which frame on; empty for none. */
+	std::string HeldCharacter;
+	int64_t HeldFrame = 0;
 };
 
 } // namespace

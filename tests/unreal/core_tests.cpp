@@ -7,4 +7,6 @@
 
 #include "test_codec.cpp"
 #include "test_retarget.cpp"
+#include "test_restore.cpp"
+#include "test_session.cpp"
 #include "test_stream.cpp"

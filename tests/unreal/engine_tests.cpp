@@ -1,170 +1,28 @@
-// The engine side of the plugin, run against the stubs: a WebSocket that a test plays, a Live Link that writes down
-// what it gets. Without doctest, so that it compiles under ThreadSanitizer in a few seconds.
+// The engine side of the plugin, run against the stubs. Without doctest, so that it compiles under ThreadSanitizer in a
+// few seconds.
 
-#include "IWebSocket.h"
 #include "MotionBridgeComponent.h"
 #include "MotionBridgeLiveLinkSource.h"
 #include "MotionBridgeLiveLinkSourceFactory.h"
 #include "MotionBridgeModule.h"
 #include "MotionBridgeRetargetAsset.h"
 #include "MotionBridgeSubsystem.h"
-#include "Roles/LiveLinkAnimationTypes.h"
-#include "ILiveLinkClient.h"
 #include "BonePose.h"
 #include "Components/PoseableMeshComponent.h"
 #include "Engine/GameInstance.h"
 #include "Engine/SkinnedAsset.h"
 #include "Engine/World.h"
 #include "GameFramework/Actor.h"
-#include "WebSocketsModule.h"
 
-#include "support.h"
+#include "engine_support.h"
 
+#include <array>
 #include <atomic>
+#include <cmath>
 #include <thread>
-
-using MotionBridge::Tests::FMessage;
 
 namespace
 {
-
-std::atomic<double> Clock{100.0};
-int Failures = 0;
-
-void Check(bool bGood, const char* What, int Line)
-{
-	if (!bGood)
-	{
-		std::printf("line %d: %s\n", Line, What);
-		++Failures;
-	}
-}
-
-#define CHECK(Condition) Check(static_cast<bool>(Condition), #Condition, __LINE__)
-
-/** What a test makes of the server: it delivers on whatever thread the test calls it from. */
-struct FScriptedSocket : IWebSocket
-{
-	FConnected Connected;
-	FConnectionError Failed;
-	FClosed Closed;
-	FRawMessage Raw;
-	std::vector<FMessage> Sent;
-	std::atomic<bool> bOpen{false};
-	FString Url;
-	FString Protocol;
-	int CloseCode = 0;
-
-	void Connect() override {}
-	void Close(int32 Code, const FString&) override
-	{
-		CloseCode = Code;
-		bOpen = false;
-	}
-	bool IsConnected() override { return bOpen; }
-	void Send(const void* Data, SIZE_T Size, bool bIsBinary) override
-	{
-		CHECK(bIsBinary);
-		const uint8_t* Bytes = static_cast<const uint8_t*>(Data);
-		Sent.emplace_back(Bytes, Bytes + Size);
-	}
-	FConnected& OnConnected() override { return Connected; }
-	FConnectionError& OnConnectionError() override { return Failed; }
-	FClosed& OnClosed() override { return Closed; }
-	FRawMessage& OnRawMessage() override { return Raw; }
-
-	void Open()
-	{
-		bOpen = true;
-		Connected.Broadcast();
-	}
-
-	/** Delivers a message in pieces of at most Piece bytes. */
-	void Deliver(const FMessage& Message, size_t Piece = 64 * 1024)
-	{
-		for (size_t At = 0; At < Message.size(); At += Piece)
-		{
-			const size_t Size = std::min(Piece, Message.size() - At);
-			Raw.Broadcast(Message.data() + At, Size, Message.size() - At - Size);
-		}
-	}
-};
-
-std::vector<TSharedRef<FScriptedSocket>>& Sockets()
-{
-	static std::vector<TSharedRef<FScriptedSocket>> Made;
-	return Made;
-}
-
-void InstallSockets()
-{
-	FWebSocketsModule::Get().Make = [](const FString& Url, const FString& Protocol) -> TSharedRef<IWebSocket>
-	{
-		const TSharedRef<FScriptedSocket> Socket = MakeShared<FScriptedSocket>();
-		Socket->Url = Url;
-		Socket->Protocol = Protocol;
-		Sockets().push_back(Socket);
-		return Socket;
-	};
-}
-
-FMessage WelcomeMessage()
-{
-	FMessage Out;
-	MotionBridge::Encode(MotionBridge::FServerMessage(MotionBridge::Tests::MakeWelcome()), Out);
-	return Out;
-}
-
-/** Writes down what is pushed, in order. */
-struct FRecordingLiveLink : ILiveLinkClient
-{
-	struct FEntry
-	{
-		std::string Subject;
-		/** `static`, `frame` or `remove`. */
-		std::string Kind;
-		double Time = 0.0;
-		std::vector<double> Root;
-		int Bones = 0;
-		int Properties = 0;
-	};
-	std::vector<FEntry> Log;
-
-	static std::string NameOf(const FLiveLinkSubjectKey& Key) { return StubArgument(*Key.SubjectName.ToString()); }
-
-	void PushSubjectStaticData_AnyThread(
-		const FLiveLinkSubjectKey& Key, TSubclassOf<ULiveLinkRole>, FLiveLinkStaticDataStruct&& Data) override
-	{
-		const FLiveLinkSkeletonStaticData& Static = *Data.Cast<FLiveLinkSkeletonStaticData>();
-		CHECK(Static.BoneNames.Num() == Static.BoneParents.Num());
-		Log.push_back({NameOf(Key), "static", 0.0, {}, Static.BoneNames.Num(), Static.PropertyNames.Num()});
-	}
-	void PushSubjectFrameData_AnyThread(const FLiveLinkSubjectKey& Key, FLiveLinkFrameDataStruct&& Data) override
-	{
-		const FLiveLinkAnimationFrameData& Frame = *Data.Cast<FLiveLinkAnimationFrameData>();
-		const FVector Root = Frame.Transforms[0].GetTranslation();
-		Log.push_back({NameOf(Key), "frame", Frame.WorldTime.GetOffsettedTime(), {Root.X, Root.Y, Root.Z},
-			Frame.Transforms.Num(), Frame.PropertyValues.Num()});
-	}
-	void RemoveSubject_AnyThread(const FLiveLinkSubjectKey& Key) override
-	{
-		Log.push_back({NameOf(Key), "remove", 0.0, {}, 0, 0});
-	}
-
-	std::vector<FEntry> Of(const std::string& Subject) const
-	{
-		std::vector<FEntry> Out;
-		std::copy_if(Log.begin(), Log.end(), std::back_inserter(Out),
-			[&Subject](const FEntry& Entry) { return Entry.Subject == Subject; });
-		return Out;
-	}
-};
-
-void Step(double Seconds)
-{
-	Clock = Clock + Seconds;
-	FTSTicker::GetCoreTicker().Tick(static_cast<float>(Seconds));
-}
 
 /** Plays Seconds at 60 Hz while frames of Characters come in at 30 a second, a lead of 0.25 s ahead. */
 void Play(FScriptedSocket& Socket, FMotionBridgeLiveLinkSource* Source, const std::vector<std::string>& Characters,
@@ -360,6 +218,70 @@ void TestInboxIsBounded()
 	CHECK(Other->GetState() == EMotionBridgeConnection::WaitingToReconnect);
 }
 
+/** What was sent last, when it is a `steer`. */
+MotionBridge::FSteer LastSteer(const FScriptedSocket& Socket)
+{
+	MotionBridge::FClientMessage Decoded;
+	MotionBridge::FProtocolError Fault;
+	CHECK(MotionBridge::DecodeClient(MotionBridge::Tests::View(Socket.Sent.back()), Decoded, Fault));
+	const MotionBridge::FSteer* Steer = std::get_if<MotionBridge::FSteer>(&Decoded);
+	CHECK(Steer);
+	return Steer ? *Steer : MotionBridge::FSteer();
+}
+
+void CheckWaypoints(const MotionBridge::FSteer& Steer, const std::vector<std::array<double, 2>>& Wanted)
+{
+	CHECK(Steer.Waypoints && Steer.Waypoints->size() == Wanted.size());
+	for (size_t Index = 0; Steer.Waypoints && Index < std::min(Steer.Waypoints->size(), Wanted.size()); ++Index)
+	{
+		CHECK(std::fabs((*Steer.Waypoints)[Index][0] - Wanted[Index][0]) < 1e-6);
+		CHECK(std::fabs((*Steer.Waypoints)[Index][1] - Wanted[Index][1]) < 1e-6);
+	}
+}
+
+/** The character of the component has walked straight ahead, turning to its left as it went. */
+void TestSteering(
+	UMotionBridgeSubsystem& Subsystem, UMotionBridgeComponent& Component, AActor& Actor, FScriptedSocket& Socket)
+{
+	MotionBridge::FPlace Place;
+	CHECK(Subsystem.GetClient()->FindPlace(TEXT("main"), Place));
+	CHECK(Place.Point.Z > 0.3 && Place.Heading > 0.1);
+	CHECK(Subsystem.Steer(TEXT("main"), 90.0f, 120.0f));
+	CHECK(std::fabs(*LastSteer(Socket).Heading - (Place.Heading - 0.5 * 3.141592653589793)) < 1e-6);
+	CHECK(std::fabs(*LastSteer(Socket).Speed - 1.2) < 1e-6);
+	// Three metres ahead of it, then two to its right; a speed of 0 is its own.
+	CHECK(Subsystem.SteerAlong(TEXT("main"), {FVector(300.0, 0.0, 88.0), FVector(300.0, 200.0, 0.0)}, 0.0f));
+	const double Sine = std::sin(Place.Heading), Cosine = std::cos(Place.Heading);
+	const double X = Place.Point.X + 3.0 * Sine, Z = Place.Point.Z + 3.0 * Cosine;
+	CheckWaypoints(LastSteer(Socket), {{X, Z}, {X - 2.0 * Cosine, Z + 2.0 * Sine}});
+	CHECK(!LastSteer(Socket).Heading && !LastSteer(Socket).Speed);
+	// In the world its way has led along +X, however it is turned; there +Y is to the right of that.
+	CHECK(Component.SteerToward(FVector(0.0, 5.0, 1.0), 50.0f));
+	CHECK(std::fabs(*LastSteer(Socket).Heading + 0.5 * 3.141592653589793) < 1e-6);
+	CHECK(std::fabs(*LastSteer(Socket).Speed - 0.5) < 1e-6);
+	Actor.StubLocation = FVector(1000.0, -500.0, 20.0);
+	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0), FVector(1000.0, -300.0, 0.0)}, 0.0f));
+	CheckWaypoints(LastSteer(Socket), {{Place.Point.X, Place.Point.Z + 1.0}, {Place.Point.X - 2.0, Place.Point.Z}});
+	// A mesh twice as large takes steps twice as long.
+	UPoseableMeshComponent& Mesh = *static_cast<UPoseableMeshComponent*>(Actor.StubComponent);
+	Mesh.StubRelative.SetScale3D(FVector(2.0, 2.0, 2.0));
+	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0)}, 100.0f));
+	CheckWaypoints(LastSteer(Socket), {{Place.Point.X, Place.Point.Z + 0.5}});
+	CHECK(std::fabs(*LastSteer(Socket).Speed - 0.5) < 1e-6);
+	// A mesh that walks away from its actor: the stream begins where the actor is.
+	Mesh.StubRelative.SetScale3D(FVector(1.0, 1.0, 1.0));
+	Component.RootMotion = EMotionBridgeRootMotion::MoveMesh;
+	CHECK(Component.WalkTo({FVector(1100.0, -500.0, 0.0)}, 0.0f));
+	CheckWaypoints(LastSteer(Socket), {{0.0, 1.0}});
+	Component.RootMotion = EMotionBridgeRootMotion::MoveActor;
+	// One that has not been shown is taken to stand where its timeline begins.
+	CHECK(Subsystem.SteerAlong(TEXT("new"), {FVector(100.0, -50.0, 0.0)}, 0.0f));
+	CheckWaypoints(LastSteer(Socket), {{0.5, 1.0}});
+	Component.Character = TEXT("new");
+	CHECK(!Component.WalkTo({FVector(1.0, 0.0, 0.0)}, 0.0f));
+	Component.Character = TEXT("main");
+}
+
 void TestSubsystemAndComponent()
 {
 	UWorld World;
@@ -383,6 +305,9 @@ void TestSubsystemAndComponent()
 	UPoseableMeshComponent Mesh;
 	Mesh.StubAsset = &Asset;
 	Mesh.BoneSpaceTransforms = Asset.Skeleton.Pose;
+	Mesh.StubOwner = &Actor;
+	// As Epic's templates have it: the mesh looks along +Y, the actor along +X.
+	Mesh.StubRelative.SetRotation(FQuat(0.0, 0.0, -std::sqrt(0.5), std::sqrt(0.5)));
 	Actor.StubComponent = &Mesh;
 	UMotionBridgeComponent Component;
 	Component.StubOwner = &Actor;
@@ -418,23 +343,7 @@ void TestSubsystemAndComponent()
 	CHECK(std::fabs(Mesh.BoneSpaceTransforms[1].GetTranslation().Z - 95.0) < 1.0);
 	CHECK(std::fabs(Actor.StubLocation.X - 57.0) < 5.0);
 	CHECK(std::fabs(Actor.StubLocation.Y) < 1e-6);
-	CHECK(Subsystem.Steer(TEXT("main"), 90.0f, 120.0f));
-	CHECK(Subsystem.SteerAlong(TEXT("main"), {FVector(350.0, -200.0, 88.0), FVector(600.0, 125.0, 0.0)}, 0.0f));
-	// An actor's X is the wire's z, its Y the wire's -x; a speed of 0 is none.
-	MotionBridge::FClientMessage Steered;
-	MotionBridge::FProtocolError Fault;
-	CHECK(MotionBridge::DecodeClient(MotionBridge::Tests::View(Socket.Sent.back()), Steered, Fault));
-	const MotionBridge::FSteer* Steer = std::get_if<MotionBridge::FSteer>(&Steered);
-	CHECK(Steer && Steer->Waypoints && Steer->Waypoints->size() == 2 && !Steer->Heading && !Steer->Speed);
-	if (Steer && Steer->Waypoints && Steer->Waypoints->size() == 2)
-	{
-		const double Wanted[2][2] = {{2.0, 3.5}, {-1.25, 6.0}};
-		for (size_t Index = 0; Index < 2; ++Index)
-		{
-			CHECK(std::fabs((*Steer->Waypoints)[Index][0] - Wanted[Index][0]) < 1e-9);
-			CHECK(std::fabs((*Steer->Waypoints)[Index][1] - Wanted[Index][1]) < 1e-9);
-		}
-	}
+	TestSteering(Subsystem, Component, Actor, Socket);
 	Log.clear();
 	CHECK(!Subsystem.SteerAlong(TEXT("main"), {}, 100.0f));
 	CHECK(Log == std::vector<std::string>{"invalid_field"});

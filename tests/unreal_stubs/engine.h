@@ -66,11 +66,9 @@ public:
 	{
 		return dynamic_cast<T*>(StubComponent);
 	}
-	FQuat GetActorQuat() const { return StubRotation; }
 	void AddActorWorldOffset(const FVector& Delta, bool /*bSweep*/ = false) { StubLocation = StubLocation + Delta; }
 
 	UActorComponent* StubComponent = nullptr;
-	FQuat StubRotation;
 	FVector StubLocation;
 };
 
@@ -94,7 +92,23 @@ public:
 	FReferenceSkeleton Skeleton;
 };
 
-class UPoseableMeshComponent : public UActorComponent
+class USceneComponent : public UActorComponent
+{
+public:
+	/** Attached to its actor, which does not turn in the stub. */
+	const FTransform& GetComponentTransform() const
+	{
+		StubWorldTransform = StubRelative;
+		StubWorldTransform.SetTranslation(StubRelative.GetTranslation() + GetOwner()->StubLocation);
+		return StubWorldTransform;
+	}
+	FTransform StubRelative;
+
+private:
+	mutable FTransform StubWorldTransform;
+};
+
+class UPoseableMeshComponent : public USceneComponent
 {
 public:
 	USkinnedAsset* GetSkinnedAsset() const { return StubAsset; }

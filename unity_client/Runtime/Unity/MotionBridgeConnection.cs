@@ -41,6 +41,10 @@ namespace MotionBridge.Unity
         [SerializeField]
         private bool reconnect = true;
 
+        [Tooltip("When the server has forgotten the session, let characters go on with what they were doing.")]
+        [SerializeField]
+        private bool restore = true;
+
         [SerializeField]
         private TextEvent onStateChanged = new TextEvent();
 
@@ -102,6 +106,7 @@ namespace MotionBridge.Unity
                     FrameRate = frameRate,
                     Int16 = compact,
                     Reconnect = reconnect,
+                    Restore = restore,
                 },
                 OpenTransport,
                 new System.Random());

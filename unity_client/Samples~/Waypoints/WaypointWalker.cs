@@ -27,9 +27,8 @@ namespace MotionBridge.Samples
         [SerializeField]
         private float near = 0.75f;
 
-        private int epoch;
         private bool wasNear;
-        private bool isDue;
+        private bool isDue = true;
 
         private void Start()
         {
@@ -39,17 +38,14 @@ namespace MotionBridge.Samples
 
         private void Update()
         {
-            var stream = character.Stream;
-            if (stream == null || waypoints.Length == 0)
+            if (waypoints.Length == 0)
             {
                 return;
             }
             var way = waypoints[waypoints.Length - 1].position - character.transform.position;
             way.y = 0.0f;
             var isNear = way.magnitude < near;
-            // A timeline that starts anew, after a lost session, knows of no way-points.
-            isDue |= stream.Epoch != epoch || (isNear && !wasNear);
-            epoch = stream.Epoch;
+            isDue |= isNear && !wasNear;
             wasNear = isNear;
             if (isDue)
             {

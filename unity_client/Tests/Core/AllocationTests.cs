@@ -9,7 +9,7 @@ namespace MotionBridge.Tests
     {
         private const int Frames = 3000;
 
-        /// <summary>Message to retargeted pose, three characters at 60 frames a second, playheads included.</summary>
+        /// <summary>Message to retargeted pose, three characters at 60 frames a second, playheads and way-points included.</summary>
         [Test]
         public void NothingIsAllocatedPerFrame()
         {
@@ -25,6 +25,7 @@ namespace MotionBridge.Tests
             foreach (var name in server.Characters)
             {
                 client.SendPrompt("a person walks", name);
+                client.Steer(1.0, null, name, new[] { new Vec3(-50.0, 0.0, 0.0) });
             }
             client.Update(0.0);
             server.AcceptAll();

@@ -51,7 +51,7 @@ namespace MotionBridge.Tests
         {
             var root = new RootMotion();
             root.Take(Standing(2.0, 5.0, 0.5 * Math.PI));
-            Assert.AreEqual(0.0, (new Vec3(2.0, 0.0, 5.0) - root.StreamPlace).Length, 1e-9);
+            Assert.AreEqual(0.0, (new Vec3(2.0, 0.0, 5.0) - root.Place.Point).Length, 1e-9);
             var server = new FakeServer();
             var client = server.Client();
             server.Connect(client);

@@ -244,7 +244,7 @@ namespace MotionBridge.Tests
         [Test]
         public void PromptsAreNotRepeatedWhenThatIsSwitchedOff()
         {
-            server.Options.RepeatPrompts = false;
+            server.Options.Restore = false;
             server.Connect(client);
             var handle = Play("main", 30);
             server.Drop(client);

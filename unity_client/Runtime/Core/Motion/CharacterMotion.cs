@@ -36,7 +36,7 @@ namespace MotionBridge
         /// <summary>Heading of the stream in its own axes, radians about +Y: what <c>steer</c> speaks of.</summary>
         public double Heading
         {
-            get { return root.StreamHeading; }
+            get { return root.Place.Heading; }
         }
 
         /// <summary>Whether a pose of the timeline that the stream has now has been shown: only then can its path be spoken of.</summary>
@@ -49,7 +49,7 @@ namespace MotionBridge
         /// <param name="point">From where the pose stands, in the frame it faces: x left, z forward, metres of the stream.</param>
         public Vec3 ToStream(Vec3 point)
         {
-            return root.StreamPlace + RootMotion.AboutUp(root.StreamHeading) * new Vec3(point.X, 0.0, point.Z);
+            return root.Place.FromLocal(point);
         }
 
         /// <summary>Takes the pose of this moment; false, and nothing changed, when there is none.</summary>

@@ -9,8 +9,6 @@ namespace MotionBridge
     public sealed class RootMotion
     {
         private bool hasLast;
-        private Vec3 lastRoot;
-        private double lastHeading;
 
         /// <summary>Metres moved since the pose before, in the frame that the character faced then: x left, z forward.</summary>
         public Vec3 Move { get; private set; }
@@ -18,17 +16,8 @@ namespace MotionBridge
         /// <summary>Radians turned about +Y since the pose before, positive toward the left.</summary>
         public double Turn { get; private set; }
 
-        /// <summary>Heading of the pose taken last, in the stream's own axes.</summary>
-        public double StreamHeading
-        {
-            get { return lastHeading; }
-        }
-
-        /// <summary>Place of the pose taken last over the ground, in the stream's own axes, metres; its height is 0.</summary>
-        public Vec3 StreamPlace
-        {
-            get { return lastRoot; }
-        }
+        /// <summary>Where the pose taken last stood, in the stream's own axes.</summary>
+        public Place Place { get; private set; }
 
         /// <summary>The next pose follows nothing: it gives no motion.</summary>
         public void Restart()
@@ -39,15 +28,13 @@ namespace MotionBridge
         /// <summary>Makes the pose stand over the origin and face forward, and remembers what that took away.</summary>
         public void Take(Pose pose)
         {
-            var heading = Heading(pose);
-            var root = new Vec3(pose.Root.X, 0.0, pose.Root.Z);
-            Move = hasLast ? AboutUp(-lastHeading) * (root - lastRoot) : new Vec3();
-            Turn = hasLast ? Math.IEEERemainder(heading - lastHeading, 2.0 * Math.PI) : 0.0;
+            var here = new Place(pose);
+            Move = hasLast ? Place.ToLocal(here.Point) : new Vec3();
+            Turn = hasLast ? Place.Turn(Place.Heading, here.Heading) : 0.0;
             hasLast = true;
-            lastRoot = root;
-            lastHeading = heading;
+            Place = here;
             pose.Root = new Vec3(0.0, pose.Root.Y, 0.0);
-            pose.Rotations[0] = AboutUp(-heading) * pose.Rotations[0];
+            pose.Rotations[0] = Place.AboutUp(-here.Heading) * pose.Rotations[0];
         }
 
         /// <summary>Heading about +Y in radians: 0 faces +Z, positive toward +X, the left.</summary>
@@ -55,11 +42,6 @@ namespace MotionBridge
         {
             var forward = pose.Rotations[0] * new Vec3(0.0, 0.0, 1.0);
             return Math.Atan2(forward.X, forward.Z);
-        }
-
-        internal static Quat AboutUp(double angle)
-        {
-            return Quat.AxisAngle(new Vec3(0.0, 1.0, 0.0), angle);
         }
     }
 }

@@ -8,6 +8,7 @@ namespace MotionBridge
         public const string Malformed = "malformed";
         public const string UnknownType = "unknown_type";
         public const string InvalidField = "invalid_field";
+        public const string UnknownCharacter = "unknown_character";
         public const string TooBig = "too_big";
         public const string Unauthorized = "unauthorized";
         public const string VersionMismatch = "version_mismatch";
@@ -30,6 +31,8 @@ namespace MotionBridge
         public const int ResumedElsewhere = 4010;
         public const int TooSlow = 4011;
         public const int ServerFull = 4013;
+        public const int TooManyConnections = 4014;
+        public const int SessionExpired = 4015;
     }
 
     /// <summary>A message that breaks the protocol.</summary>

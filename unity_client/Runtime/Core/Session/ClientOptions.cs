@@ -19,8 +19,11 @@ namespace MotionBridge
         /// <summary>Whether to connect again when a connection is lost.</summary>
         public bool Reconnect = true;
 
-        /// <summary>Whether prompts that were under way are sent again when the server could not resume the session.</summary>
-        public bool RepeatPrompts = true;
+        /// <summary>
+        /// Whether characters are told again what they were doing when the server could not resume the session: prompts under way,
+        /// steering, root motion, pause.
+        /// </summary>
+        public bool Restore = true;
 
         public double LeastRetry = 0.5;
         public double MostRetry = 10.0;

@@ -11,7 +11,8 @@ namespace MotionBridge
 
     /// <summary>
     /// One WebSocket connection, polled from one thread. Messages arrive whole; nothing is called back. A transport is opened when
-    /// it is made, and never again after it has closed.
+    /// it is made, and never again after it has closed. Disposing of it drops the connection in a way that leaves the session to be
+    /// resumed; <see cref="Close"/> ends both.
     /// </summary>
     public interface ITransport : IDisposable
     {

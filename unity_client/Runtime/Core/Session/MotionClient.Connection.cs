@@ -91,9 +91,12 @@ namespace MotionBridge
             var final = Array.IndexOf(FinalCodes, code) >= 0;
             if (final || !options.Reconnect)
             {
-                prompts.SessionLost(false);
-                EndStreams();
-                Welcome = final ? null : Welcome;
+                SessionLost(false);
+                if (final)
+                {
+                    EndStreams();
+                    Welcome = null;
+                }
                 SetState(final ? ConnectionState.Failed : ConnectionState.Disconnected);
                 return;
             }

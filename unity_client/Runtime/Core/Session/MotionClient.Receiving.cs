@@ -93,12 +93,16 @@ namespace MotionBridge
             Problem = "";
             if (welcome.Resumed)
             {
-                prompts.SessionResumed();
+                SessionResumed();
                 KeepOnly(welcome.Characters);
             }
             else if (again)
             {
-                prompts.SessionLost(options.RepeatPrompts);
+                SessionLost(options.Restore);
+                if (options.Restore)
+                {
+                    RestoreIdleCharacters();
+                }
                 EndStreams();
             }
             SetState(ConnectionState.Connected);
@@ -140,6 +144,10 @@ namespace MotionBridge
             {
                 FinishRequest(error.Id, null, error.Message);
             }
+            if (error.Code == ErrorCodes.UnknownCharacter && Find(error.Character) == null)
+            {
+                Forget(error.Character);
+            }
             if (State == ConnectionState.Greeting)
             {
                 Problem = error.Message;
@@ -159,7 +167,9 @@ namespace MotionBridge
                 stream = new CharacterStream(character, options.BufferFrames, Welcome.Lead, Welcome.FrameRate);
                 streams.Add(stream);
             }
+            LeaveTimeline(stream);
             stream.Begin();
+            RestoreControls(stream);
             Announce(CharacterBegan, stream);
         }
 

@@ -5,7 +5,8 @@ namespace MotionBridge
 {
     /// <summary>
     /// One connection to a server, with any number of characters. It starts no threads and keeps no clock: call <see cref="Update"/>
-    /// once per frame, from one thread. Everything it announces, it announces from there.
+    /// once per frame, from one thread. Everything it announces, it announces from there; only prompts that waited for it, and go out
+    /// ahead of another message, are announced when that is sent.
     /// </summary>
     public sealed partial class MotionClient : IDisposable
     {
@@ -91,6 +92,7 @@ namespace MotionBridge
                 transport = null;
             }
             prompts.Close();
+            settings.Clear();
             FailRequests("the connection was closed");
             EndStreams();
             // A session that was left on purpose is not to be resumed.
@@ -132,6 +134,7 @@ namespace MotionBridge
             if (State == ConnectionState.Connected)
             {
                 SendWaitingPrompts();
+                FollowPaths();
                 ReportPlayheads();
             }
         }
@@ -145,6 +148,7 @@ namespace MotionBridge
                 .With("mode", how.Queue ? "queue" : "replace").With("on_end", how.OnEnd);
             var handle = new PromptHandle(Codec.Check("prompt", fields));
             prompts.Add(handle);
+            SettingsOf(character).HoldsAtEnd = how.OnEnd == "hold";
             return handle;
         }
 
@@ -158,10 +162,11 @@ namespace MotionBridge
             how = how ?? new PromptOptions();
             var id = NextId();
             var entries = Array.ConvertAll(texts, text => PromptFields(text, how));
-            var timeline = Codec.Check("timeline", new Fields().With("character", character).With("id", id)
+            var timeline = new Fields().With("character", character).With("id", id)
                 .With("prompts", Array.ConvertAll<Fields, object>(entries, entry => entry))
-                .With("mode", how.Queue ? "queue" : "replace").With("on_end", how.OnEnd));
-            var sent = State == ConnectionState.Connected && Write("timeline", timeline);
+                .With("mode", how.Queue ? "queue" : "replace").With("on_end", how.OnEnd);
+            var sent = Send("timeline", timeline);
+            SettingsOf(character).HoldsAtEnd = how.OnEnd == "hold";
             var handles = new PromptHandle[texts.Length];
             for (var i = 0; i < texts.Length; i++)
             {
@@ -194,24 +199,32 @@ namespace MotionBridge
         public bool Steer(
             double? heading, double? speed, string character = Limits.DefaultCharacter, Vec3[] waypoints = null)
         {
-            var pairs = waypoints == null
-                ? null : Array.ConvertAll<Vec3, object>(waypoints, point => new object[] { point.X, point.Z });
-            return Send("steer", new Fields().With("character", character).With("heading", heading).With("speed", speed)
-                .With("waypoints", pairs));
+            var steering = new Steering(heading, speed, waypoints == null ? null : (Vec3[])waypoints.Clone());
+            var sent = Send("steer", steering.ToFields(character));
+            if (sent)
+            {
+                SettingsOf(character).Steer(steering);
+            }
+            return sent;
         }
 
         /// <summary>Pauses, resumes, stops or removes a character, or switches its root motion (SPEC.md, <c>control</c>).</summary>
-        /// <returns>False without a connection.</returns>
+        /// <returns>False without a connection; a character that is removed then is gone all the same.</returns>
         public bool Control(string action, string character = Limits.DefaultCharacter)
         {
             var sent = Send("control", new Fields().With("character", character).With("action", action));
-            var stream = Find(character);
-            if (sent && stream != null)
+            if (action == "remove")
             {
-                stream.IsPaused = action == "pause" || (stream.IsPaused && action != "resume");
-                if (action == "remove")
+                Remove(character, sent);
+            }
+            else if (sent)
+            {
+                var known = SettingsOf(character);
+                known.Control(action);
+                var stream = Find(character);
+                if (stream != null)
                 {
-                    stream.End();
+                    stream.IsPaused = known.IsPaused;
                 }
             }
             return sent;
@@ -293,7 +306,13 @@ namespace MotionBridge
         private bool Send(string type, Fields fields)
         {
             var good = Codec.Check(type, fields);
-            return State == ConnectionState.Connected && Write(type, good);
+            if (State != ConnectionState.Connected)
+            {
+                return false;
+            }
+            // What was asked for earlier goes first: a message about a character may need the prompt that makes it.
+            SendWaitingPrompts();
+            return Write(type, good);
         }
 
         private bool Write(string type, Fields fields)

@@ -20,6 +20,12 @@ namespace MotionBridge
             return open.Find(handle => handle.Id == id);
         }
 
+        /// <summary>Whether any prompt of a character is not over.</summary>
+        public bool HasAny(string character)
+        {
+            return open.Exists(handle => handle.Character == character && !handle.IsDone);
+        }
+
         /// <summary>The prompts sent, and not answered yet, under this id of their own or of their timeline.</summary>
         public List<PromptHandle> FindSent(string id)
         {
@@ -89,6 +95,16 @@ namespace MotionBridge
                 }
                 return false;
             }
+        }
+
+        /// <summary>Ends all prompts of a character.</summary>
+        public void Cancel(string character, string reason)
+        {
+            foreach (var handle in open.FindAll(each => each.Character == character && !each.IsDone))
+            {
+                handle.Set(PromptState.Cancelled, reason);
+            }
+            Prune();
         }
 
         /// <summary>Ends what has not reached the server, when the user closes.</summary>

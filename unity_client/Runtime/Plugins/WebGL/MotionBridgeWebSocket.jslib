@@ -1,6 +1,7 @@
 // The browser's WebSocket for WebGLTransport.cs, which polls it: messages wait here until they are taken.
+// A browser cannot drop a connection without a close. tooSlow is the one code after which the server keeps the session.
 var MotionBridgeWebSocketLibrary = {
-  $MotionBridgeSockets: { next: 1, all: {}, maxWaiting: 256 },
+  $MotionBridgeSockets: { next: 1, all: {}, maxWaiting: 256, tooSlow: 4011 },
 
   MotionBridgeWebSocketOpen: function (urlPointer, subprotocolPointer, maxBytes) {
     var entry = { state: 0, code: 1006, reason: "", waiting: [], socket: null };
@@ -29,13 +30,13 @@ var MotionBridgeWebSocketLibrary = {
       }
       if (event.data.byteLength > maxBytes) {
         finish(1009, "the server sent a message over " + maxBytes + " bytes");
-        entry.socket.close(1000);
+        entry.socket.close(MotionBridgeSockets.tooSlow);
         return;
       }
       // A tab in the background is not updated: the newest frames are the ones that matter then.
       if (entry.waiting.length >= MotionBridgeSockets.maxWaiting) {
-        finish(4011, "the page did not read for too long");
-        entry.socket.close(1000);
+        finish(MotionBridgeSockets.tooSlow, "the page did not read for too long");
+        entry.socket.close(MotionBridgeSockets.tooSlow);
         return;
       }
       entry.waiting.push(new Uint8Array(event.data));
@@ -92,7 +93,7 @@ var MotionBridgeWebSocketLibrary = {
     if (entry) {
       if (entry.socket) {
         entry.socket.onopen = entry.socket.onmessage = entry.socket.onclose = null;
-        entry.socket.close();
+        entry.socket.close(MotionBridgeSockets.tooSlow);
       }
       delete MotionBridgeSockets.all[id];
     }

@@ -39,6 +39,12 @@ std::optional<double> IfPositive(float Value)
 	return Value > 0.0f ? std::optional<double>(Value) : std::nullopt;
 }
 
+/** Of cm/s; none for 0, which is a character's own speed. */
+std::optional<double> MetresPerSecond(float Speed)
+{
+	return IfPositive(Speed / static_cast<float>(MotionBridge::UnitsPerMetre(MotionBridge::EAxes::UnrealActor)));
+}
+
 std::optional<int64_t> IfSeed(int64 Value)
 {
 	return Value >= 0 ? std::optional<int64_t>(Value) : std::nullopt;
@@ -128,9 +134,14 @@ bool FMotionBridgeClient::Send(const MotionBridge::FClientMessage& Message, cons
 	Event.Field = MotionBridge::ToEngine(Error.Field);
 	Event.PromptId = MotionBridge::ToEngine(Error.Id);
 	Event.Character = Character;
-	UE_LOG(LogMotionBridge, Warning, TEXT("%s"), *Event.Message);
-	OnErrorEvent.Broadcast(Event);
+	Fail(Event);
 	return false;
+}
+
+void FMotionBridgeClient::Fail(const FMotionBridgeErrorEvent& Event)
+{
+	UE_LOG(LogMotionBridge, Warning, TEXT("%s: %s"), *Event.Code, *Event.Message);
+	OnErrorEvent.Broadcast(Event);
 }
 
 FString FMotionBridgeClient::SendPrompt(
@@ -153,6 +164,7 @@ TArray<FString> FMotionBridgeClient::SendTimeline(
 {
 	MotionBridge::FTimeline Timeline;
 	TArray<FString> Ids;
+	Timeline.Id = Session.NextId();
 	Timeline.Character = MotionBridge::FromEngine(Character);
 	Timeline.Mode = bQueue ? MotionBridge::EMode::Queue : MotionBridge::EMode::Replace;
 	Timeline.OnEnd = static_cast<MotionBridge::EOnEnd>(OnEnd);
@@ -168,28 +180,63 @@ TArray<FString> FMotionBridgeClient::SendTimeline(
 
 bool FMotionBridgeClient::Steer(const FString& Character, float YawDegrees, float Speed)
 {
+	const MotionBridge::FPlace Place = SamplePlace(Character).value_or(MotionBridge::FPlace());
 	MotionBridge::FSteer Message;
 	Message.Character = MotionBridge::FromEngine(Character);
 	// Yaw turns to the right as seen from above, heading to the left.
-	Message.Heading = -FMath::DegreesToRadians(FMath::UnwindDegrees(static_cast<double>(YawDegrees)));
-	Message.Speed = static_cast<double>(Speed) / MotionBridge::UnitsPerMetre(MotionBridge::EAxes::UnrealActor);
-	return Send(Message, Character);
+	const double Turn = -FMath::DegreesToRadians(static_cast<double>(YawDegrees));
+	Message.Heading = MotionBridge::WrapAngle(Place.Heading + Turn);
+	Message.Speed = MetresPerSecond(Speed);
+	return SendSteer(Message);
 }
 
 bool FMotionBridgeClient::SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed)
 {
+	const MotionBridge::FPlace Place = SamplePlace(Character).value_or(MotionBridge::FPlace());
 	MotionBridge::FSteer Message;
 	Message.Character = MotionBridge::FromEngine(Character);
 	Message.Waypoints.emplace();
 	for (const FVector& Waypoint : Waypoints)
 	{
-		const MotionBridge::FVec3 Metres =
+		const MotionBridge::FVec3 Local =
 			MotionBridge::FromModel(MotionBridge::EAxes::UnrealActor, MotionBridge::FromEngine(Waypoint));
-		Message.Waypoints->push_back({Metres.X, Metres.Z});
+		const MotionBridge::FVec3 Point = MotionBridge::FromLocal(Place, Local);
+		Message.Waypoints->push_back({Point.X, Point.Z});
 	}
-	Message.Speed =
-		IfPositive(Speed / static_cast<float>(MotionBridge::UnitsPerMetre(MotionBridge::EAxes::UnrealActor)));
-	return Send(Message, Character);
+	Message.Speed = MetresPerSecond(Speed);
+	return SendSteer(Message);
+}
+
+bool FMotionBridgeClient::SendSteer(const MotionBridge::FSteer& Message)
+{
+	return Send(Message, MotionBridge::ToEngine(Message.Character));
+}
+
+std::optional<MotionBridge::FPlace> FMotionBridgeClient::SamplePlace(const FString& Character)
+{
+	const MotionBridge::FCharacterStream* Stream = FindCharacter(MotionBridge::FromEngine(Character));
+	MotionBridge::FPose Pose;
+	if (!Stream || Stream->SamplePose(Pose) == MotionBridge::ESample::Nothing)
+	{
+		return std::nullopt;
+	}
+	return MotionBridge::PlaceOf(Pose);
+}
+
+bool FMotionBridgeClient::FindPlace(const FString& Character, MotionBridge::FPlace& Out)
+{
+	if (const std::optional<MotionBridge::FPlace> Place = SamplePlace(Character))
+	{
+		Out = *Place;
+		return true;
+	}
+	FMotionBridgeErrorEvent Event;
+	Event.Code = TEXT("not_shown");
+	Event.Message =
+		FString::Printf(TEXT("%s is not shown yet: steer it after its first prompt has started"), *Character);
+	Event.Character = Character;
+	Fail(Event);
+	return false;
 }
 
 bool FMotionBridgeClient::StopSteering(const FString& Character)
@@ -256,8 +303,7 @@ void FMotionBridgeClient::OnErrorMessage(const MotionBridge::FErrorMessage& Mess
 	Event.Character = MotionBridge::ToEngine(Message.Character.value_or(std::string()));
 	Event.PromptId = MotionBridge::ToEngine(Message.Id.value_or(std::string()));
 	Event.Field = MotionBridge::ToEngine(Message.Field.value_or(std::string()));
-	UE_LOG(LogMotionBridge, Warning, TEXT("%s: %s"), *Event.Code, *Event.Message);
-	OnErrorEvent.Broadcast(Event);
+	Fail(Event);
 }
 
 void FMotionBridgeClient::OnCharacterAdded(MotionBridge::FCharacterStream& Stream)

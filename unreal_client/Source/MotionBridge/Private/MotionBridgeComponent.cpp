@@ -10,6 +10,8 @@
 #include "MotionBridgeConvert.h"
 #include "MotionBridgeSubsystem.h"
 
+#include <cmath>
+
 UMotionBridgeComponent::UMotionBridgeComponent()
 {
 	PrimaryComponentTick.bCanEverTick = true;
@@ -112,18 +114,77 @@ void UMotionBridgeComponent::TickComponent(
 
 void UMotionBridgeComponent::MoveActor(const MotionBridge::FPose& Pose)
 {
-	AActor* Owner = GetOwner();
 	const MotionBridge::FVec3 Metres{Pose.Root[0], 0.0, Pose.Root[2]};
 	const FVector Root =
-		MotionBridge::ToEngine(MotionBridge::ToModel(MotionBridge::EAxes::UnrealActor, Metres)) * Rig.GetScale();
+		MotionBridge::ToEngine(MotionBridge::ToModel(MotionBridge::EAxes::UnrealMesh, Metres)) * Rig.GetScale();
 	if (bRootKnown)
 	{
-		Owner->AddActorWorldOffset(StartRotation.RotateVector(Root - LastRoot), bSweep);
+		// Where the mesh faces, the steps go, however the game has turned the actor or the mesh on it.
+		const FVector Step = Mesh->GetComponentTransform().TransformVector(Root - LastRoot);
+		GetOwner()->AddActorWorldOffset(Step, bSweep);
 	}
-	else
-	{
-		StartRotation = Owner->GetActorQuat();
-		bRootKnown = true;
-	}
+	bRootKnown = true;
 	LastRoot = Root;
+}
+
+bool UMotionBridgeComponent::SteerToward(FVector Direction, float Speed)
+{
+	MotionBridge::FSteer Message;
+	MotionBridge::FPlace Place;
+	FMotionBridgeClient* Client = BeginSteer(Speed, Message, Place);
+	if (!Client)
+	{
+		return false;
+	}
+	const MotionBridge::FVec3 Ahead = ToStream(Direction);
+	Message.Heading = std::atan2(Ahead.X, Ahead.Z);
+	return Client->SendSteer(Message);
+}
+
+bool UMotionBridgeComponent::WalkTo(const TArray<FVector>& Locations, float Speed)
+{
+	MotionBridge::FSteer Message;
+	MotionBridge::FPlace Place;
+	FMotionBridgeClient* Client = BeginSteer(Speed, Message, Place);
+	if (!Client)
+	{
+		return false;
+	}
+	const FVector Origin = Mesh->GetComponentTransform().GetTranslation();
+	// The mesh's origin goes with the character, unless it is the mesh that walks: then it is the stream's.
+	const MotionBridge::FVec3 At =
+		RootMotion == EMotionBridgeRootMotion::MoveMesh ? MotionBridge::FVec3() : Place.Point;
+	Message.Waypoints.emplace();
+	for (const FVector& Location : Locations)
+	{
+		const MotionBridge::FVec3 Point = At + ToStream(Location - Origin);
+		Message.Waypoints->push_back({Point.X, Point.Z});
+	}
+	return Client->SendSteer(Message);
+}
+
+FMotionBridgeClient* UMotionBridgeComponent::BeginSteer(
+	float Speed, MotionBridge::FSteer& OutMessage, MotionBridge::FPlace& OutPlace)
+{
+	UMotionBridgeSubsystem* Subsystem = FindSubsystem();
+	FMotionBridgeClient* Client = Subsystem ? Subsystem->NeedClient() : nullptr;
+	if (!Client || !IsValid(Mesh) || !Client->FindPlace(Character, OutPlace) || !Rig.IsBuilt())
+	{
+		return nullptr;
+	}
+	OutMessage.Character = CharacterKey;
+	if (Speed > 0.0f)
+	{
+		const MotionBridge::FVec3 Second = ToStream(
+			Mesh->GetComponentTransform().TransformVectorNoScale(FVector(0.0, static_cast<double>(Speed), 0.0)));
+		OutMessage.Speed = MotionBridge::Length(Second);
+	}
+	return Client;
+}
+
+MotionBridge::FVec3 UMotionBridgeComponent::ToStream(const FVector& World) const
+{
+	const FVector Local = Mesh->GetComponentTransform().InverseTransformVector(World);
+	return MotionBridge::FromModel(MotionBridge::EAxes::UnrealMesh, MotionBridge::FromEngine(Local)) *
+		(1.0 / Rig.GetScale());
 }

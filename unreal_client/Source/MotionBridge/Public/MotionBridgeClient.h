@@ -48,17 +48,27 @@ public:
 	TArray<FString> SendTimeline(const FString& Character, const TArray<FMotionBridgeTimelineEntry>& Entries,
 		bool bQueue, EMotionBridgeOnEnd OnEnd);
 
-	/** Bends a walk: yaw in degrees as an actor's, 0 as the character started; speed in cm/s. */
+	/**
+	 * Bends a walk by YawDegrees to the right of where the character faces now, or will when it is first shown; speed
+	 * in cm/s, 0 for its own.
+	 */
 	bool Steer(const FString& Character, float YawDegrees, float Speed);
 
 	/**
-	 * Bends a walk along 1 to 32 way-points, in order: cm, in the axes of the actor where the character started;
-	 * heights do not count. Speed in cm/s, 0 for its own. After the last one it walks straight on.
+	 * Bends a walk along 1 to 32 way-points, in order: cm from where the character stands now, or will when it is first
+	 * shown, X ahead and Y to its right; heights do not count. Speed in cm/s, 0 for its own. After the last one it
+	 * walks straight on.
 	 */
 	bool SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed);
 
+	/** Steering in the axes of the stream: metres and radians, as on the wire. */
+	bool SendSteer(const MotionBridge::FSteer& Message);
+
 	/** Lets go of steering. */
 	bool StopSteering(const FString& Character);
+
+	/** Where a character is shown, in the axes of its stream. False, after an error event, before it is. */
+	bool FindPlace(const FString& Character, MotionBridge::FPlace& Out);
 
 	bool SendControl(const FString& Character, MotionBridge::EAction Action);
 
@@ -82,6 +92,9 @@ private:
 	explicit FMotionBridgeClient(const FMotionBridgeConnectionSettings& Settings);
 
 	bool Send(const MotionBridge::FClientMessage& Message, const FString& Character);
+	std::optional<MotionBridge::FPlace> SamplePlace(const FString& Character);
+	/** Tells the log and whoever listens. */
+	void Fail(const FMotionBridgeErrorEvent& Event);
 
 	//~ Begin ISessionHost interface
 	virtual void OpenSocket() override;

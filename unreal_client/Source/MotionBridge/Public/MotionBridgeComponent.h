@@ -7,8 +7,12 @@
 #include "MotionBridgeRig.h"
 #include "MotionBridgeTypes.h"
 
+#include "MotionBridgeCore/Messages.h"
+#include "MotionBridgeCore/Place.h"
+
 #include "MotionBridgeComponent.generated.h"
 
+class FMotionBridgeClient;
 class UMotionBridgeSubsystem;
 class UPoseableMeshComponent;
 
@@ -59,6 +63,21 @@ public:
 	UFUNCTION(BlueprintCallable, CallInEditor, Category = "MotionBridge")
 	void SendPrompt();
 
+	/**
+	 * Bends a walk toward a direction of the world; speed in cm/s, 0 for its own. False, after the subsystem's On
+	 * Error, when it is refused, and before the character is shown.
+	 */
+	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
+	bool SteerToward(FVector Direction, float Speed);
+
+	/**
+	 * Bends a walk through 1 to 32 locations of the world, in order, each reached within half a metre; heights do not
+	 * count. Speed in cm/s, 0 for its own. After the last one it walks straight on. The actor must be the one that
+	 * walks, or its mesh: not In Place. False as with Steer Toward.
+	 */
+	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
+	bool WalkTo(const TArray<FVector>& Locations, float Speed);
+
 	/** After Character, Bones or the mesh have been changed. */
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	void Rebuild();
@@ -73,13 +92,16 @@ private:
 	UMotionBridgeSubsystem* FindSubsystem() const;
 	bool BuildRig(UPoseableMeshComponent& Mesh);
 	void MoveActor(const MotionBridge::FPose& Pose);
+	/** Starts a `steer` from where the character is shown; null when that is not known. */
+	FMotionBridgeClient* BeginSteer(float Speed, MotionBridge::FSteer& OutMessage, MotionBridge::FPlace& OutPlace);
+	/** A vector of the world in the axes of the stream, metres. */
+	MotionBridge::FVec3 ToStream(const FVector& World) const;
 
 	UPROPERTY(Transient)
 	TObjectPtr<UPoseableMeshComponent> Mesh;
 
 	FMotionBridgeRig Rig;
 	std::string CharacterKey;
-	FQuat StartRotation = FQuat::Identity;
 	FVector LastRoot = FVector::ZeroVector;
 	bool bRootKnown = false;
 	bool bBuildFailed = false;

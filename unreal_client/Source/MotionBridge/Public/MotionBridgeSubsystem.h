@@ -51,14 +51,19 @@ public:
 	TArray<FString> SetTimeline(
 		const FString& Character, const TArray<FMotionBridgeTimelineEntry>& Entries, EMotionBridgeOnEnd OnEnd);
 
-	/** Bends the path of a walking character: yaw in degrees as an actor's, 0 as it started; speed in cm/s. */
+	/**
+	 * Bends the path of a walking character: by YawDegrees to the right of where it faces now, or will when it is first
+	 * shown; speed in cm/s, 0 for its own. False, after On Error, when it is refused. A MotionBridge component steers
+	 * in the axes of the world.
+	 */
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	bool Steer(const FString& Character, float YawDegrees, float Speed);
 
 	/**
-	 * Bends the path of a walking character along 1 to 32 way-points, in order: cm, in the axes of the actor where the
-	 * character started (X forward, Y right); heights do not count. Speed in cm/s, 0 for its own. After the last one it
-	 * walks straight on. False, after On Error, when it is refused.
+	 * Bends the path of a walking character along 1 to 32 way-points, in order: cm from where it stands now, or will
+	 * when it is first shown, X ahead and Y to its right; heights do not count. Speed in cm/s, 0 for its own. After the
+	 * last one it walks straight on. False, after On Error, when it is refused. A MotionBridge component takes
+	 * locations of the world.
 	 */
 	UFUNCTION(BlueprintCallable, Category = "MotionBridge")
 	bool SteerAlong(const FString& Character, const TArray<FVector>& Waypoints, float Speed);
@@ -96,9 +101,10 @@ public:
 	/** The connection; null before Connect and after Disconnect. Game thread. */
 	TSharedPtr<FMotionBridgeClient, ESPMode::ThreadSafe> GetClient() const { return Client; }
 
-private:
-	/** Null, after On Error, when Connect has not been called. */
+	/** The connection; null, after On Error, when Connect has not been called. */
 	FMotionBridgeClient* NeedClient();
+
+private:
 	bool SendControl(const FString& Character, MotionBridge::EAction Action);
 
 	TSharedPtr<FMotionBridgeClient, ESPMode::ThreadSafe> Client;

@@ -2,8 +2,6 @@
 
 #include "MotionBridgeCore/Session.h"
 
-#include "MotionBridgeCore/Skeleton.h"
-
 #include <algorithm>
 
 namespace MotionBridge
@@ -13,9 +11,9 @@ namespace
 {
 
 constexpr int NormalClosure = 1000;
-constexpr int GoingAway = 1001;
-constexpr int PolicyViolation = 1008;
 constexpr int MessageTooBig = 1009;
+/** The one code of the protocol's own after which a server keeps the session; SPEC.md, "Resume". */
+constexpr int TooSlow = 4011;
 
 /** Ends after which connecting again would only end the same way, and what to do about each; SPEC.md, "Close codes". */
 struct FFinalClose
@@ -131,105 +129,15 @@ void FSession::Lose(std::string_view Detail, double Now)
 	++Attempts;
 	// Between half and all of it, so that the clients of a server that restarts do not all come at once.
 	Deadline = Now + Longest * (0.5 + 0.5 * Jitter());
-	Host.CloseSocket(GoingAway, Detail);
+	Host.CloseSocket(TooSlow, Detail);
 	Change(EConnection::WaitingToReconnect, Detail);
 }
 
 void FSession::GiveUp(int Code, std::string_view Detail)
 {
+	Memory.Clear();
 	Host.CloseSocket(Code >= 4000 ? NormalClosure : Code, Detail);
 	Change(EConnection::Closed, Detail);
-}
-
-void FSession::MessageReceived(FBytes Message, double Now)
-{
-	if (State != EConnection::Greeting && State != EConnection::Connected)
-	{
-		return;
-	}
-	const bool bDecoded = DecodeServer(Message, Incoming, IncomingError);
-	// What cannot be read has arrived all the same. Before `welcome` nothing is of the session yet.
-	if (State == EConnection::Connected && !(bDecoded && std::holds_alternative<FWelcome>(Incoming)))
-	{
-		++Received;
-	}
-	if (!bDecoded)
-	{
-		// Types of later versions are to be ignored; anything else is a fault of the server's, and worth counting.
-		BadMessages += IncomingError.Code == EErrorCode::UnknownType ? 0 : 1;
-		return;
-	}
-	std::visit([this, Now](auto& Kind) { Take(Kind, Now); }, Incoming);
-}
-
-void FSession::Take(FWelcome& Message, double)
-{
-	if (State != EConnection::Greeting)
-	{
-		return;
-	}
-	std::string Fault;
-	if (!FindJointOrder(Message.Skeleton, Order, Fault))
-	{
-		GiveUp(PolicyViolation, Fault);
-		return;
-	}
-	const bool bContinues = Message.bResumed && bWelcomed;
-	Welcome = std::move(Message);
-	bWelcomed = true;
-	Received = bContinues ? Received : 0;
-	ResumeToken = Welcome.Resume.value_or(std::string());
-	Attempts = 0;
-	NextReport = 0.0;
-	RemoveAllBut(bContinues ? Welcome.Characters : std::vector<std::string>());
-	for (const std::string& Name : Welcome.Characters)
-	{
-		AddCharacter(Name);
-	}
-	Change(EConnection::Connected, Welcome.Server);
-	if (State == EConnection::Connected)
-	{
-		Host.OnWelcome(Welcome, bContinues);
-	}
-	while (!Waiting.empty() && State == EConnection::Connected)
-	{
-		const std::vector<uint8_t> Next = std::move(Waiting.front());
-		Waiting.pop_front();
-		Host.SendBytes(FBytes(Next.data(), Next.size()));
-	}
-}
-
-void FSession::Take(const FPromptStatus& Message, double)
-{
-	if (Message.Status == EStatus::Accepted)
-	{
-		AddCharacter(Message.Character);
-	}
-	Host.OnPromptStatus(Message);
-}
-
-void FSession::Take(const FFrames& Message, double Now)
-{
-	if (FCharacterStream* Stream = FindCharacter(Message.Character))
-	{
-		Stream->Receive(Message, Order, Now);
-	}
-}
-
-void FSession::Take(const FClip& Message, double)
-{
-	Host.OnClip(Message);
-}
-
-void FSession::Take(const FErrorMessage& Message, double)
-{
-	LastError = Message.Code + ": " + Message.Message;
-	Host.OnErrorMessage(Message);
-}
-
-void FSession::Take(const FStats& Message, double)
-{
-	Host.OnStats(Message);
 }
 
 void FSession::Tick(double Now)
@@ -241,6 +149,10 @@ void FSession::Tick(double Now)
 	switch (State)
 	{
 		case EConnection::Connected:
+			for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
+			{
+				FollowPath(*Stream);
+			}
 			if (Now >= NextReport)
 			{
 				NextReport = Now + 1.0 / Config.ReportRate;
@@ -296,6 +208,7 @@ bool FSession::Send(const FClientMessage& Message, FProtocolError& Error)
 	}
 	if (State == EConnection::Connected)
 	{
+		Memory.Sent(Checked);
 		Host.SendBytes(FBytes(Outgoing.data(), Outgoing.size()));
 	}
 	else if (State == EConnection::Closed || Waiting.size() >= Config.MaxWaiting)
@@ -339,60 +252,6 @@ void FSession::Mirror(const FClientMessage& Message)
 std::string FSession::NextId()
 {
 	return "unreal-" + std::to_string(NextNumber++);
-}
-
-FCharacterStream* FSession::FindCharacter(std::string_view Name)
-{
-	for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
-	{
-		if (Stream->GetName() == Name)
-		{
-			return Stream.get();
-		}
-	}
-	return nullptr;
-}
-
-FCharacterStream* FSession::AddCharacter(std::string_view Name)
-{
-	FCharacterStream* Known = FindCharacter(Name);
-	if (Known || Characters.size() >= Limits::MaxCharacters)
-	{
-		return Known;
-	}
-	Characters.push_back(std::make_unique<FCharacterStream>(std::string(Name), Config.BufferFrames));
-	FCharacterStream* Added = Characters.back().get();
-	Added->Reset(Welcome.FrameRate, Welcome.Lead);
-	Host.OnCharacterAdded(*Added);
-	return Added;
-}
-
-void FSession::RemoveCharacter(std::string_view Name)
-{
-	const auto Found = std::find_if(Characters.begin(), Characters.end(),
-		[Name](const std::unique_ptr<FCharacterStream>& Stream) { return Stream->GetName() == Name; });
-	if (Found != Characters.end())
-	{
-		const std::unique_ptr<FCharacterStream> Removed = std::move(*Found);
-		Characters.erase(Found);
-		Host.OnCharacterRemoved(*Removed);
-	}
-}
-
-void FSession::RemoveAllBut(const std::vector<std::string>& Kept)
-{
-	std::vector<std::string> Gone;
-	for (const std::unique_ptr<FCharacterStream>& Stream : Characters)
-	{
-		if (std::find(Kept.begin(), Kept.end(), Stream->GetName()) == Kept.end())
-		{
-			Gone.push_back(Stream->GetName());
-		}
-	}
-	for (const std::string& Name : Gone)
-	{
-		RemoveCharacter(Name);
-	}
 }
 
 double FSession::Jitter()

@@ -4,6 +4,7 @@
 
 #include "MotionBridgeCore/CharacterStream.h"
 #include "MotionBridgeCore/Codec.h"
+#include "MotionBridgeCore/SessionMemory.h"
 
 #include <deque>
 #include <memory>
@@ -42,6 +43,11 @@ struct FSessionConfig
 	/** Messages kept while there is no connection; one more is refused. */
 	size_t MaxWaiting = 64;
 	int BufferFrames = FPoseBuffer::DefaultCapacity;
+	/**
+	 * Whether characters are told again what they were doing when the server could not resume the session: prompts
+	 * under way, steering, root motion, pause.
+	 */
+	bool bRestore = true;
 	/** Of the jitter in reconnect delays. */
 	uint64_t Seed = 1;
 };
@@ -75,7 +81,8 @@ public:
 
 /**
  * The client's side of motionbridge.v1 without sockets, clocks or threads: events in, calls to the host out. One thread
- * at a time. It connects again by itself after a loss, and resumes the session when the server offers that.
+ * at a time. It connects again by itself after a loss, and resumes the session when the server offers that; otherwise
+ * it begins another and tells that what the characters were doing.
  */
 class MOTIONBRIDGECORE_API FSession
 {
@@ -131,6 +138,13 @@ private:
 	void RemoveAllBut(const std::vector<std::string>& Kept);
 	void Mirror(const FClientMessage& Message);
 	void Report(FCharacterStream& Stream);
+	/** What the session that has begun, or goes on, is to be told before anything new. */
+	std::vector<FClientMessage> CollectDue(bool bContinues, bool bHadSession);
+	/** That, and what has been asked for while there was no connection. */
+	void TransmitAll(const std::vector<FClientMessage>& Due);
+	void TransmitControls(FCharacterStream& Stream);
+	void FollowPath(const FCharacterStream& Stream);
+	void Transmit(const FClientMessage& Message);
 	double Jitter();
 
 	FSessionConfig Config;
@@ -144,6 +158,7 @@ private:
 	FJointOrder Order{};
 	std::vector<std::unique_ptr<FCharacterStream>> Characters;
 	std::deque<std::vector<uint8_t>> Waiting;
+	FSessionMemory Memory;
 	FServerMessage Incoming;
 	FProtocolError IncomingError;
 	std::vector<uint8_t> Outgoing;
