@@ -345,9 +345,14 @@ def load_engine(
     if fast:
         use_graphs(bundle.masked)
         use_graphs(bundle.residual)
+    return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=fast)
+
+
+def load_text_encoder(bundle: Bundle, folder: Path, device: str, clip_weights: Path | None = None) -> TextEncoder:
+    """The text encoder that a bundle loaded from ``folder`` asks for: its own, or CLIP's as for :func:`load_engine`."""
     if bundle.config.text_encoder == "embedded":
-        return Engine(bundle, load_embedded_text(folder, device), static_shapes=fast)
-    return Engine(bundle, ClipTextEncoder.load(clip_weights or cached_clip(), device), static_shapes=fast)
+        return load_embedded_text(folder, device)
+    return ClipTextEncoder.load(clip_weights or cached_clip(), device)
 
 
 def next_size(count: int, sizes: Sequence[int]) -> int:

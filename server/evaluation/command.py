@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from server.engine import load_engine, usable_device
+from server.engine import load_engine, load_text_encoder, usable_device
 from server.evaluation import figures
 from server.evaluation.body import Check, JointLimits, check, generated, heading_check, recorded
 from server.evaluation.confusion import action_confusion
@@ -22,7 +22,6 @@ from server.evaluation.metrics import BATCH, Interval
 from server.evaluation.report import MARKDOWN_FILE, Report, figure_table, write_report
 from server.evaluation.sweeps import SampledRows, planned, shipped_sampling
 from server.models.checkpoint import load_bundle
-from server.models.text import ClipTextEncoder, load_embedded_text
 from server.motion.features import HUMANML3D
 from server.motion.rotation import Array
 
@@ -105,9 +104,7 @@ def load_generator(folder: Path, device: str, clip_weights: Path | None = None) 
     """A bundle folder with its text encoder, float32, on a device as ``load_engine`` takes it."""
     device = usable_device(device)
     bundle = load_bundle(folder, device)
-    if bundle.config.text_encoder == "embedded":
-        return FeatureGenerator(bundle, load_embedded_text(folder, device))
-    return FeatureGenerator(bundle, ClipTextEncoder.load(clip_weights, device))
+    return FeatureGenerator(bundle, load_text_encoder(bundle, folder, device, clip_weights))
 
 
 def run(options: Options) -> Report:
