@@ -71,7 +71,17 @@ examples, in this order; each command resumes where it was stopped:
   motionbridge train masked data run
   motionbridge train residual data run
   motionbridge train length data run
-  motionbridge export run data my_model"""
+  motionbridge export run data my_model
+  motionbridge train evaluator data run         for motionbridge evaluate: judges motion by text, into run/evaluator/export"""
+
+_EVALUATE = """\
+examples:
+  motionbridge evaluate my_model data --evaluator run/evaluator/export            the whole report, by the papers' protocol
+  motionbridge evaluate my_model data --evaluator run/evaluator/export --repeats 2 --multimodality-texts 0 --parts figures
+  motionbridge evaluate t2m_model humanml3d --evaluator checkpoints/t2m           the published evaluator, glove beside it
+  motionbridge evaluate my_model data --evaluator run/evaluator/export --against before=my_old_model
+
+It writes report.md, report.json and pictures. 'motionbridge train evaluator' makes an evaluator for any prepared data."""
 
 _EXPORT = """\
 example:
@@ -116,6 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
     _add_train(add("train", "train one of the models", _TRAIN))
     _add_export(add("export", "make a model folder from a training run", _EXPORT))
+    _add_evaluate(add("evaluate", "measure a model by the metrics of the papers; writes a report", _EVALUATE))
     model_commands.add_models(
         add("models", "download, convert and check models", model_commands.EXAMPLES), parser_class=_Parser
     )
@@ -238,7 +249,8 @@ def _factor(text: str) -> tuple[str, float]:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", choices=("rvq", "decoder", "masked", "residual", "length", "text"), help="which model")
+    models = ("rvq", "decoder", "masked", "residual", "length", "text", "evaluator")
+    parser.add_argument("model", choices=models, help="which model")
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
     )
@@ -272,6 +284,42 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
     parser.set_defaults(action=commands.train)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder")
+    parser.add_argument("data", type=Path, metavar="DATA", help="prepared dataset")
+    parser.add_argument(
+        "--evaluator", type=Path, default=None, metavar="FOLDER", help="text/motion evaluator (default: DATA/evaluator)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("evaluation"), help="folder of the report (default: evaluation)"
+    )
+    parts = ("figures", "curves", "ablations", "actions", "bodies")
+    parser.add_argument(
+        "--parts", nargs="+", choices=parts, default=parts, metavar="PART", help=f"of {', '.join(parts)}"
+    )
+    parser.add_argument("--split", default="test", help="val or test (default: test)")
+    parser.add_argument("--repeats", type=int, default=20, help="of the figures (default: 20)")
+    counts = (
+        ("clips", None, "clips of the split, chosen at random (default: all)"),
+        ("train-clips", None, "training clips for the baseline and for what is learnt from real motion (default: all)"),
+        ("curve-clips", 256, "clips of each point of a curve and of each ablation (default: 256)"),
+        ("body-clips", 1000, "clips whose bodies are checked (default: 1000)"),
+        ("multimodality-texts", 96, "texts for MultiModality, 0 = none (default: 96)"),
+        ("multimodality-samples", 30, "motions of each of these (default: 30)"),
+        ("seed", 0, "of everything that is drawn (default: 0)"),
+    )
+    for name, value, text in counts:
+        parser.add_argument(f"--{name}", type=int, default=value, metavar="N", help=text)
+    parser.add_argument(
+        "--against", action="append", default=None, metavar="[NAME=]FOLDER", help="another model to compare; repeatable"
+    )
+    parser.add_argument(
+        "--clip-weights", type=Path, default=None, metavar="FILE", help="CLIP's weights, for models that need it"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.set_defaults(action=commands.evaluate)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:

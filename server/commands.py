@@ -109,7 +109,14 @@ def train(args: argparse.Namespace) -> int:
         captions, clips = args.data / "captions.jsonl", args.data / "clips.csv"
         run_distillation(captions, clips, args.run / "text", distillation, args.fresh)
         return 0
-    if args.model == "rvq":
+    if args.model == "evaluator":
+        from server.training.evaluator import EVALUATOR_TRAINING, train_evaluator
+
+        own = args.run / "text" / "export"
+        tower = own if own.is_dir() else Path(__file__).with_name("assets") / "embedded"
+        config = dataclasses.replace(EVALUATOR_TRAINING, **given)
+        result = train_evaluator(args.data, args.run, config, tower, stages.text_encoder(tower), args.fresh)
+    elif args.model == "rvq":
         result = stages.train_rvq(
             args.data, args.run, dataclasses.replace(stages.RVQ_TRAINING, **given), stage, args.fresh
         )
@@ -123,6 +130,13 @@ def train(args: argparse.Namespace) -> int:
         result = stages.train_tokens(args.model, args.data, args.run, config, stage, encode, args.fresh)
     print(f"{args.model}: step {result.step}, {'finished' if result.finished else 'stopped; the same command goes on'}")
     return 0 if result.finished else STOPPED
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """``motionbridge evaluate``: figures, curves, confusions and checks of bodies of a model, as a report."""
+    from server.evaluation.command import evaluate as run
+
+    return run(args)
 
 
 def export(args: argparse.Namespace) -> int:

@@ -337,7 +337,7 @@ def load_engine(
     ``fast`` is float16 weights and CUDA graphs, by default on a GPU; False computes in float32 and eagerly there too.
     CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
     """
-    device = _usable_device(device)
+    device = usable_device(device)
     fast = device.startswith("cuda") if fast is None else fast
     if fast and not device.startswith("cuda"):
         raise ValueError(f"half precision and CUDA graphs need a GPU, the device is {device!r}")
@@ -345,9 +345,14 @@ def load_engine(
     if fast:
         use_graphs(bundle.masked)
         use_graphs(bundle.residual)
+    return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=fast)
+
+
+def load_text_encoder(bundle: Bundle, folder: Path, device: str, clip_weights: Path | None = None) -> TextEncoder:
+    """The text encoder that a bundle loaded from ``folder`` asks for: its own, or CLIP's as for :func:`load_engine`."""
     if bundle.config.text_encoder == "embedded":
-        return Engine(bundle, load_embedded_text(folder, device), static_shapes=fast)
-    return Engine(bundle, ClipTextEncoder.load(clip_weights or cached_clip(), device), static_shapes=fast)
+        return load_embedded_text(folder, device)
+    return ClipTextEncoder.load(clip_weights or cached_clip(), device)
 
 
 def next_size(count: int, sizes: Sequence[int]) -> int:
@@ -355,7 +360,7 @@ def next_size(count: int, sizes: Sequence[int]) -> int:
     return next((size for size in sizes if size >= count), count)
 
 
-def _usable_device(name: str) -> str:
+def usable_device(name: str) -> str:
     """``name`` itself, or what "auto" stands for; ValueError when torch knows no such device, or not here."""
     cuda = torch.cuda.is_available()
     if name == "auto":
