@@ -16,18 +16,26 @@ from protocol.client_errors import ClientError
 from server import commands, doctor, model_commands, serve_options
 from server.export import formats
 from server.hub.catalogue import EMBEDDED_FOLDER as EMBEDDED
+from server.preview.process import DEFAULT_PORT as PREVIEW_PORT
 
 _ENDINGS = formats.listed(formats.ENDINGS)
 
 _ABOUT = """\
 Text-driven motion, streamed live into a running game.
 
-  motionbridge serve                                    start the server
+  motionbridge serve                                    start the server, with a page to try it in the browser
   motionbridge play "a person waves"                    talk to it from another terminal
   motionbridge generate "a person bows" -o bow.bvh      write a motion file without a server
   motionbridge doctor                                   check this machine
 
 motionbridge COMMAND --help has the options of a command, with examples."""
+
+_PREVIEW = """\
+examples:
+  motionbridge preview
+  motionbridge preview ws://192.168.1.4:8765 --token SECRET
+
+Shows the page that "motionbridge serve" offers, for a server that runs elsewhere or without it. Only this machine can open it."""
 
 _PLAY = """\
 examples:
@@ -121,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         return commands_of.add_parser(name, help=summary, description=summary, epilog=examples, **layout)
 
     _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", serve_options.EXAMPLES))
+    _add_preview(add("preview", "a page in the browser for a running server", _PREVIEW))
     _add_play(add("play", "a terminal client of a running server", _PLAY))
     _add_generate(add("generate", "write the motion of one sentence, or of a file of them", _GENERATE))
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
@@ -160,7 +169,22 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     serve_options.add_to(parser)
+    parser.add_argument("--no-preview", action="store_true", help="do not offer the page in the browser")
+    _add_page_port(parser, "--preview-port")
     parser.set_defaults(action=serve)
+
+
+def _add_page_port(parser: argparse.ArgumentParser, option: str) -> None:
+    text = f"port of the page, on 127.0.0.1 only; 0 = any free one (default: {PREVIEW_PORT})"
+    parser.add_argument(option, type=int, default=PREVIEW_PORT, metavar="PORT", help=text)
+
+
+def _add_preview(parser: argparse.ArgumentParser) -> None:
+    text = f"the server (default: {limits.DEFAULT_URL})"
+    parser.add_argument("url", nargs="?", default=limits.DEFAULT_URL, metavar="URL", help=text)
+    parser.add_argument("--token", default=None, help="the server's token, if it asks for one")
+    _add_page_port(parser, "--port")
+    parser.set_defaults(action=preview)
 
 
 def _add_play(parser: argparse.ArgumentParser) -> None:
@@ -352,6 +376,13 @@ def serve(args: argparse.Namespace) -> int:
     from server.serving import run_server
 
     return run_server(args)
+
+
+def preview(args: argparse.Namespace) -> int:
+    """``motionbridge preview``."""
+    from server.show import show
+
+    return show(args)
 
 
 def play(args: argparse.Namespace) -> int:

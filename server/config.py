@@ -81,6 +81,8 @@ class ServeConfig(BaseModel):
     """More such secrets, by name; names are logged, secrets never are."""
     insecure: bool = False
     """Allow a host that other machines reach, without a token."""
+    preview_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Of the browser preview, on 127.0.0.1; 0 lets the system choose a free one, None: no preview."""
     quota: Quota = Quota()
     """Of each token, and of all clients together where none is asked for."""
     tls_cert: Path | None = None

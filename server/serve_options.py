@@ -22,6 +22,7 @@ EXAMPLES: Final = """\
 examples:
   motionbridge serve
   motionbridge serve --port 9000 --model my_model
+  motionbridge serve --no-preview                       without the page in the browser
   MOTIONBRIDGE_TOKEN=SECRET motionbridge serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
   motionbridge serve --config motionbridge.toml --tokens tokens.toml --log-format json
 

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import signal
 import socket
 import sys
 import time
@@ -22,19 +21,19 @@ from server.config import ServeConfig, is_loopback
 from server.engine import Engine, load_engine
 from server.motion.motion import MotionRequest
 from server.observer import Observer
+from server.preview.process import PreviewProcess
 from server.settings import load_settings
+from server.signals import stop_event
 
 LOG = logging.getLogger(__name__)
 SHORT_SECRET: Final = 16
-
-# SIGBREAK is Ctrl-Break, the one signal that one program can send to another on Windows.
-_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
 def run_server(args: argparse.Namespace) -> int:
     """Serve until a signal; UsageError names a bad setting, or an address that cannot be listened on."""
     try:
-        config = load_settings(serve_options.given(args), args.config, args.tokens)
+        page = {"preview_port": None if args.no_preview else args.preview_port}
+        config = load_settings(serve_options.given(args) | page, args.config, args.tokens)
         if config.tls_cert is not None and config.tls_key is not None:
             Certificates(config.tls_cert, config.tls_key)
     except ValueError as error:
@@ -112,21 +111,31 @@ def _load(args: argparse.Namespace) -> Engine:
 
 
 async def _serve(config: ServeConfig, engine: Engine, load: Callable[[], Engine], observers: list[Observer]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _STOP_SIGNALS:
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows' event loop: the plain handler sets the event from the main thread
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await serve(config, engine, ready=_announce, stop=stop, load=load, observers=observers)
+    stop = stop_event()
+    if config.preview_port is None:
+        await serve(config, engine, ready=_announce, stop=stop, load=load, observers=observers)
+        return
+    secret = next(iter(config.secrets.values()), None)
+    token = None if secret is None else secret.get_secret_value()
+    preview = PreviewProcess(config.preview_port, token, _say, ca=config.tls_cert)
+
+    async def ready(url: str) -> None:
+        _announce(url)
+        await preview.start(url)
+
+    try:
+        await serve(config, engine, ready=ready, stop=stop, load=load, observers=observers)
+    finally:
+        await preview.stop()
 
 
 def _announce(url: str) -> None:
-    print(
+    _say(
         f"listening on {url}\n"
         f'try it in another terminal:  motionbridge play "a person waves" "a person walks forward" --url {url}\n'
-        "connect a game: see README.md; stop with Ctrl-C",
-        flush=True,
-        file=sys.stdout,
+        "connect a game: see README.md; stop with Ctrl-C"
     )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True, file=sys.stdout)

@@ -26,7 +26,7 @@ SIDE_ROOMS = {
     "training": ("protocol", "motion", "models", "files"),
     "evaluation": ("protocol", "motion", "models", "engine", "files"),
     "export": ("protocol", "motion", "files"),
-    "preview": ("protocol",),
+    "preview": ("protocol", "motion", "export"),
 }
 EXTRA_DOORS = {
     "motion": ("files",),
@@ -67,6 +67,8 @@ ROOM_OF = {
     "doctor": "cli",
     "serving": "cli",
     "play": "cli",
+    "show": "cli",
+    "signals": "cli",
 }
 """Modules right below ``server`` that do not carry the name of their room."""
 
@@ -75,7 +77,8 @@ LIBRARIES = {
     "safetensors": {"models", "training"},
     "tokenizers": {"models"},
     "open_clip": {"models"},
-    "websockets": {"protocol", "connection", "app"},
+    "websockets": {"protocol", "connection", "app", "preview"},
+    "viser": {"preview"},
     "msgpack": {"protocol"},
     "prometheus_client": {"observer"},
     "opentelemetry": {"observer"},
@@ -149,6 +152,8 @@ def test_no_arrow_is_drawn_the_wrong_way(module: str):
         ("server.app", "from server import cli"),
         ("server.engine", "if TYPE_CHECKING:\n    from server.batcher import Batcher"),
         ("server.export.npz", "from server.engine import Engine"),
+        ("server.preview.page", "from server.app import serve"),
+        ("server.serving", "import viser"),
         ("server.training.trainer", "from server.engine import load_engine"),
     ],
 )

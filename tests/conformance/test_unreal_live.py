@@ -20,7 +20,7 @@ BOUND = 1800.0
 @pytest.fixture(scope="module")
 def server():
     """The address of `motionbridge serve` with the embedded model, in a process of its own."""
-    command = [sys.executable, "-m", "server.cli", "serve", "--device", "cpu", "--port", "0"]
+    command = [sys.executable, "-m", "server.cli", "serve", "--no-preview", "--device", "cpu", "--port", "0"]
     with spawn(command, cwd=ROOT) as process:
         line = next(line for line in process.lines() if "ws://" in line)
         yield re.search(r"ws://([\d.]+):(\d+)", line).groups()

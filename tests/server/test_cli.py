@@ -11,7 +11,7 @@ from protocol import limits
 from protocol.client_errors import UnreachableError
 from server import cli, serve_options
 
-COMMANDS = ("serve", "play", "generate", "prepare", "train", "export")
+COMMANDS = ("serve", "preview", "play", "generate", "prepare", "train", "export")
 BOUND_S = 120
 
 
@@ -48,6 +48,8 @@ def test_help_has_an_example_of_each_command(command, capsys):
         (["dance"], "'dance'"),
         (["serve", "--prot", "1"], "--prot"),
         (["serve", "--port", "http"], "'http'"),
+        (["serve", "--preview-port", "web"], "'web'"),
+        (["preview", "--port", "web"], "'web'"),
         (["play"], "TEXT"),
         (["play", "a person waves", "--seconds", "long"], "'long'"),
         (["generate", "a person bows"], "-o/--output"),
@@ -78,6 +80,9 @@ def test_the_defaults_are_the_documented_ones():
     serve = parser.parse_args(["serve"])
     assert (serve_options.given(serve), serve.config, serve.tokens) == ({}, None, None)
     assert serve.model == cli.EMBEDDED
+    assert (serve.no_preview, serve.preview_port) == (False, 8766)
+    preview = parser.parse_args(["preview"])
+    assert (preview.url, preview.port, preview.token) == (limits.DEFAULT_URL, 8766, None)
     play = parser.parse_args(["play", "a person waves", "then bows"])
     assert (play.texts, play.url, play.rate) == (["a person waves", "then bows"], limits.DEFAULT_URL, 30)
     generate = parser.parse_args(["generate", "a person bows", "-o", "bow.bvh"])

@@ -27,7 +27,15 @@ SECONDS = 5.0
 async def serving():
     """The URL of a real server process; it must end cleanly when told to."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "server.cli", "serve", "--port", "0", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "server.cli",
+        "serve",
+        "--no-preview",
+        "--port",
+        "0",
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     try:

@@ -33,10 +33,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def process(model: Path) -> Iterator[subprocess.Popen]:
+def process(model: Path, *options: str) -> Iterator[subprocess.Popen]:
     """A ``serve`` process that cannot outlive the test, nor the bound."""
     command = [sys.executable, "-m", "server.cli", "serve", "--port", "0", "--device", "cpu", "--model", str(model)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+    with subprocess.Popen(
+        [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
         watchdog = threading.Timer(BOUND_S, started.kill)
         watchdog.start()
         try:
@@ -58,7 +60,7 @@ def read_until(running: subprocess.Popen, word: str) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks a process to end")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_announces_serves_and_ends_cleanly(model: Path, capsys, number: signal.Signals):
-    with process(model) as running:
+    with process(model, "--no-preview") as running:
         lines = read_until(running, "Ctrl-C")
         url = re.fullmatch(r"listening on (ws://127\.0\.0\.1:\d+)", lines[-3])[1]
         assert re.fullmatch(r"model 'tiny' ready in \d+\.\d s", lines[-4])
@@ -74,6 +76,18 @@ def test_it_announces_serves_and_ends_cleanly(model: Path, capsys, number: signa
         assert running.wait(BOUND_S) == 0
         assert running.stdout.read() == "stopped\n"
         assert running.stderr.read() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks a process to end")
+def test_a_preview_without_a_port_leaves_the_server_as_it_was(model: Path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with process(model, "--preview-port", str(port)) as running:
+            url = read_until(running, "Ctrl-C")[-3].split()[-1]
+            assert f"no preview: cannot listen on 127.0.0.1 port {port}" in read_until(running, "preview")[-1]
+            assert asyncio.run(stream_then_stop(url, running, signal.SIGINT)) == 1001
+            assert running.wait(BOUND_S) == 0
+            assert (running.stdout.read(), running.stderr.read()) == ("stopped\n", "")
 
 
 async def stream_then_stop(url: str, running: subprocess.Popen, number: signal.Signals) -> int | None:
@@ -95,6 +109,7 @@ async def stream_then_stop(url: str, running: subprocess.Popen, number: signal.S
     [
         (("--port", "65536"), "--port is 65536: Input should be less than or equal to 65535"),
         (("--port", "-1"), "--port is -1: Input should be greater than or equal to 0"),
+        (("--preview-port", "65536"), "--preview-port is 65536: Input should be less than or equal to 65535"),
         (("--host", ""), "--host is ''"),
         (("--token", ""), "--token: Value should have at least 1 item"),
         (("--quota", "connections=0"), "--quota.connections is '0': Input should be greater than or equal to 1"),
