@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -23,7 +24,10 @@ def main() -> int:
         return _refuse(f'{error}; install it with: python -m pip install "viser>=1.1,<2"')
     try:
         config = ClientConfig(
-            url=settings["url"], token=settings["token"], ca=settings["ca"], name="motionbridge-preview"
+            url=settings["url"],
+            token=settings["token"],
+            ca=settings["ca"] and Path(settings["ca"]),
+            name="motionbridge-preview",
         )
         page = Page(config, settings["port"])
     except PreviewError as error:

@@ -120,7 +120,7 @@ async def stream_then_stop(url: str, running: subprocess.Popen, number: signal.S
         (("--config", "none.toml"), "none.toml cannot be read: No such file or directory"),
         (("--host", "0.0.0.0"), "host '0.0.0.0' lets other machines connect: set a token"),
         (("--host", "203.0.113.7", "--token", "secret"), "cannot listen on 203.0.113.7 port 0"),
-        (("--model", "nowhere"), "config.json is missing; nowhere is not a model bundle"),
+        (("--model", "no/where"), "config.json is missing; no/where is not a model bundle"),
         (("--device", "tpu"), "device is 'tpu'; auto, cpu and cuda"),
     ],
 )
@@ -132,7 +132,7 @@ def test_what_it_cannot_be_told_is_one_line(model: Path, capsys, argv, message):
 def test_a_port_in_use_is_told_before_the_model_is_loaded(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        assert cli.main(["serve", "--port", port, "--model", "nowhere"]) == 2
+        assert cli.main(["serve", "--port", port, "--model", "no/where"]) == 2
     line = one_line(capsys)
     assert "the port is in use, perhaps by another motionbridge serve" in line
     assert "--port" in line
