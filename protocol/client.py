@@ -12,8 +12,10 @@ never look at the events. Every wait is bounded, and every failure is a `ClientE
 A connection that drops is opened again and its session resumed, for `ClientConfig.resume_seconds`; events, buffers and
 prompt ids go on, prompts that may have been lost are sent again, and only `generate` and `edit` under way fail. Report
 playheads, so that the server keeps what was lost.
-When the server no longer has the session, the client ends with ConnectionLostError: what to ask of another one, whose frames
-count from 0 again, is the caller's to decide.
+
+When the server no longer has the session, because it was started anew, so does the client, for `restart_seconds`: the event
+`Restarted` says so, frames count from 0 again in new buffers, and prompts that had not ended are asked again under their ids.
+With `restart_seconds` 0 it ends with ConnectionLostError instead, and what to ask of another session is the caller's to decide.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
@@ -39,7 +42,7 @@ from protocol.client_errors import (
 from protocol.codec import FrameBlock, build, encode, read_frames, unpack, validate_server
 from protocol.errors import ProtocolError, UnknownTypeError
 from protocol.fields import Action, Mode, OnEnd
-from protocol.handshake import DROPS, ClientConfig, open_socket, resume_session, shake_hands
+from protocol.handshake import DROPS, RESTARTS, ClientConfig, come_back, open_socket, shake_hands
 from protocol.messages import (
     Clip,
     Control,
@@ -59,10 +62,19 @@ from protocol.messages import (
 )
 from protocol.poses import Poses, pack_poses
 from protocol.unanswered import Unanswered
+from protocol.unfinished import Unfinished
 
-__all__ = ["Client", "ClientConfig", "Event", "FrameBlock", "connect"]
+__all__ = ["Client", "ClientConfig", "Event", "FrameBlock", "Restarted", "connect"]
 
-Event = FrameBlock | PromptStatus | Error | Stats
+
+@dataclass(frozen=True)
+class Restarted:
+    """A new session has begun in place of one that the server no longer has. What comes after is of the new one."""
+
+    welcome: Welcome
+
+
+Event = FrameBlock | PromptStatus | Error | Stats | Restarted
 LOG = logging.getLogger(__name__)
 NORMAL_CLOSURE: Final = 1000
 ID_PREFIX_CHARACTERS: Final = 16
@@ -93,6 +105,8 @@ class Client:
         """Events that no one took before `event_capacity` was reached."""
         self.resumed = 0
         """How many times the connection has dropped and the session went on."""
+        self.restarted = 0
+        """How many times a new session has begun."""
         self._socket = socket
         self._buffers = {name: FrameBuffer(config.buffer_frames) for name in welcome.characters}
         self._pending: dict[str, asyncio.Future[Clip]] = {}
@@ -105,6 +119,7 @@ class Client:
         self._received = 0  # messages, as `hello.received` counts them
         self._online = asyncio.Event()  # a connection that can be used, or none ever again
         self._online.set()
+        self._unfinished = Unfinished()
         self._numbers = itertools.count(1)
         self._reader = asyncio.create_task(self._read(), name="motionbridge-client-reader")
 
@@ -222,6 +237,7 @@ class Client:
         ConnectionLostError when the connection is gone for good or takes nothing in time.
         """
         data = encode(message)
+        self._unfinished.sent(message)
         try:
             async with asyncio.timeout(self.config.send_timeout):
                 while not await self._sent(message, data):
@@ -289,14 +305,18 @@ class Client:
     async def _read(self) -> None:
         try:
             await self._receive()
-            while self._has_dropped() and self.welcome.resume is not None:
+            while self._may_come_back():
                 self._online.clear()
                 self._fail_requests()
-                self._socket, self.welcome = await resume_session(self.config, self.welcome.resume, self._received)
-                for character in self.welcome.characters:
-                    self._add_buffer(character)
-                self.resumed += 1
-                await self._send_again()
+                self._socket, self.welcome = await come_back(self.config, self._token(), self._received)
+                if self.welcome.resumed:
+                    self.resumed += 1
+                    for character in self.welcome.characters:
+                        self._add_buffer(character)
+                    await self._send_again(self._unanswered.again())
+                else:
+                    self._start_anew()
+                    await self._send_again(self._unfinished.again())
                 self._online.set()
                 await self._receive()
         except ConnectionLostError as error:
@@ -307,10 +327,11 @@ class Client:
             self._online.set()
             self._wake.set()
 
-    async def _send_again(self) -> None:
-        """Sends what the dropped connection may have lost; if this one drops too, the next one gets it."""
+    async def _send_again(self, messages: Sequence[Message]) -> None:
+        """Sends what the server may not have; if this connection drops too, the next one gets it."""
         with contextlib.suppress(ConnectionClosed):
-            for message in self._unanswered.again():
+            for message in messages:
+                self._unanswered.sent(message)
                 await self._socket.send(encode(message))
 
     async def _receive(self) -> None:
@@ -326,8 +347,21 @@ class Client:
         except ConnectionClosed:
             LOG.debug("connection closed with code %s", self._socket.close_code)
 
-    def _has_dropped(self) -> bool:
-        return not self._closing and self.config.resume_seconds > 0.0 and self._socket.close_code in DROPS
+    def _may_come_back(self) -> bool:
+        again = self.config.restart_seconds > 0.0 and self._socket.close_code in RESTARTS
+        return not self._closing and (again or self._token() is not None)
+
+    def _token(self) -> str | None:
+        """What the session can be resumed with, after the end that its connection had."""
+        dropped = self.config.resume_seconds > 0.0 and self._socket.close_code in DROPS
+        return self.welcome.resume if dropped else None
+
+    def _start_anew(self) -> None:
+        self._received = 0
+        self._buffers.clear()
+        self._unanswered = Unanswered()
+        self.restarted += 1
+        self._add_event(Restarted(self.welcome))
 
     def _fail_requests(self) -> None:
         for future in self._pending.values():
@@ -362,6 +396,8 @@ class Client:
             return
         if isinstance(message, PromptStatus) and message.status == "accepted":
             self._add_buffer(message.character)
+        if isinstance(message, PromptStatus | Error):
+            self._unfinished.seen(message)
         if isinstance(message, PromptStatus | Error | Stats):
             self._add_event(message)
 

@@ -16,6 +16,8 @@ REMEDIES: Final[dict[str, str]] = {
     ErrorCode.RESUMED_ELSEWHERE: "another connection has taken this session over",
     ErrorCode.TOO_SLOW: "read what the server sends without pausing, or ask for a lower frame rate",
     ErrorCode.SERVER_FULL: "try again later, or start another server",
+    ErrorCode.TOO_MANY_CONNECTIONS: "close another connection of the same token, or ask for a higher limit",
+    ErrorCode.SESSION_EXPIRED: "connect again for a new session",
 }
 CLOSE_REASONS: Final[dict[int, str]] = {
     1001: "the server is shutting down; connect again when it is back",
@@ -46,11 +48,24 @@ class UnreachableError(ClientError):
         self.url = url
 
 
+class CertificateError(ClientError):
+    """The server's certificate is not to be trusted, or the file to check it with cannot be used."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(
+            f"the certificate of {url} cannot be verified ({cause}): connect by the name it was made for, "
+            "and pass the file of the authority that signed it, if that is your own"
+        )
+        self.url = url
+
+
 class HandshakeError(ClientError):
     """Something answers at the address, but it is no MotionBridge server."""
 
     def __init__(self, url: str, cause: str) -> None:
-        super().__init__(f"{url} does not answer like a MotionBridge server: {cause}; check the address and port")
+        super().__init__(
+            f"{url} does not answer like a MotionBridge server: {cause}; check the address, the port, and whether it is ws:// or wss://"
+        )
         self.url = url
 
 

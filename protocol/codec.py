@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgpack
 import numpy as np
@@ -28,6 +28,7 @@ from protocol.errors import (
     UnknownTypeError,
     shown,
 )
+from protocol.extensions import Extension, without_timestamps
 from protocol.fields import Model
 from protocol.messages import CLIENT_MODELS, SERVER_MODELS, ClientMessage, Error, Frames, Message, ServerMessage
 from protocol.poses import (
@@ -42,6 +43,8 @@ from protocol.poses import (
 )
 
 M = TypeVar("M", bound=Model)
+SECRET_FIELDS: Final = frozenset({"token", "resume"})
+"""Of `hello` and `welcome`: no error quotes them, as errors are logged."""
 
 
 def build(model: type[M], **fields: object) -> M:
@@ -64,13 +67,7 @@ def unpack(data: bytes | str, max_bytes: int = limits.MAX_MESSAGE_BYTES) -> dict
     if len(data) > max_bytes:
         raise MessageTooBigError(f"message has {len(data)} bytes, the limit is {max_bytes}")
     try:
-        value = msgpack.unpackb(
-            data,
-            use_list=False,
-            strict_map_key=True,
-            max_array_len=limits.MAX_VALUES,
-            max_map_len=limits.MAX_VALUES,
-        )
+        value = _unpack_value(data)
     except msgpack.ExtraData as error:
         raise TrailingBytesError(f"{len(error.extra)} bytes after the first msgpack value") from error
     except (ValueError, msgpack.UnpackException, OverflowError, TypeError) as error:
@@ -200,6 +197,28 @@ class FramePacker:
         return cast(bytes, self._packer.pack(fields))
 
 
+def _unpack_value(data: bytes) -> Any:
+    try:
+        return _unpack_map(data)
+    except ValueError:
+        # The library itself reads extension type -1, and refuses time stamps that do not hold a time.
+        plain = without_timestamps(data)
+        if plain is None:
+            raise
+        return _unpack_map(plain)
+
+
+def _unpack_map(data: bytes) -> Any:
+    return msgpack.unpackb(
+        data,
+        use_list=False,
+        strict_map_key=True,
+        ext_hook=Extension,
+        max_array_len=limits.MAX_VALUES,
+        max_map_len=limits.MAX_VALUES,
+    )
+
+
 def _validate(fields: dict[str, Any], models: dict[str, type[Model]]) -> Model:
     request_id = _request_id(fields)
     model = models.get(fields["type"])
@@ -215,7 +234,7 @@ def _invalid_field(type_name: str, error: ValidationError, request_id: str | Non
     first, *others = error.errors(include_url=False, include_context=False)
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     message = f"{type_name}.{path}: {first['msg'].removeprefix('Value error, ')}"
-    if first["type"] != "missing":
+    if first["type"] != "missing" and path not in SECRET_FIELDS:
         message += f"; got {shown(first['input'])}"
     if others:
         message += f" (and {len(others)} more problems)"

@@ -20,6 +20,8 @@ class ErrorCode(StrEnum):
     TOO_MANY_PROMPTS = "too_many_prompts"
     DUPLICATE_ID = "duplicate_id"
     RATE_LIMITED = "rate_limited"
+    PROMPT_RATE_LIMITED = "prompt_rate_limited"
+    TEXT_TOO_LONG = "text_too_long"
     BUSY = "busy"
     UNSUPPORTED = "unsupported"
     GENERATION_FAILED = "generation_failed"
@@ -32,6 +34,8 @@ class ErrorCode(StrEnum):
     RESUMED_ELSEWHERE = "resumed_elsewhere"
     TOO_SLOW = "too_slow"
     SERVER_FULL = "server_full"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    SESSION_EXPIRED = "session_expired"
 
 
 class CloseCode(IntEnum):
@@ -46,6 +50,8 @@ class CloseCode(IntEnum):
     RESUMED_ELSEWHERE = 4010
     TOO_SLOW = 4011
     SERVER_FULL = 4013
+    TOO_MANY_CONNECTIONS = 4014
+    SESSION_EXPIRED = 4015
 
 
 FATAL: dict[ErrorCode, CloseCode] = {ErrorCode[code.name]: code for code in CloseCode if code.name != "INTERNAL"}

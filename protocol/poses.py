@@ -6,6 +6,7 @@ rotations relative to the T-pose, xyzw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -43,6 +44,15 @@ class Poses:
     def __getitem__(self, frames: slice) -> Poses:
         """A run of frames, sharing memory."""
         return Poses(self.root[frames], self.rotations[frames], self.contacts[frames])
+
+
+def stack(runs: Sequence[Poses]) -> Poses:
+    """Runs of n frames each of C characters as root (C, n, 3), rotations (C, n, 22, 4) and contacts (C, n)."""
+    return Poses(
+        np.array([run.root for run in runs]),
+        np.array([run.rotations for run in runs]),
+        np.array([run.contacts for run in runs]),
+    )
 
 
 def contact_bits(flags: np.ndarray) -> np.ndarray:

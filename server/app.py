@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import inspect
+import itertools
 import logging
 import random
 import time
-from collections.abc import Callable
-from typing import Final
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as websocket_serve
@@ -18,13 +19,20 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from protocol import limits
+from server.access import Access
+from server.ahead import Ahead
 from server.batcher import Batcher, can_edit
-from server.config import ServeConfig, is_loopback
+from server.certificates import Certificates
+from server.config import ServeConfig
 from server.connection import Connection
-from server.greeting import ModelInfo
+from server.greeting import ModelInfo, server_version
+from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
+from server.observer import Observer, Observers
 from server.sessions import Sessions
+from server.ticks import Ticks
 from server.timeline import Latency
+from server.web import Web
 
 LOG = logging.getLogger(__name__)
 WRITE_LIMIT_BYTES: Final = 16 * 1024
@@ -38,7 +46,10 @@ Ready = Callable[[str], object]
 
 
 class App:
-    """What all connections share. ``clock`` gives seconds; ``rng`` draws the seeds that clients leave open."""
+    """What all connections share. ``clock`` gives seconds; ``rng`` draws the seeds that clients leave open.
+
+    ``observers`` are told of the work, beside the metrics.
+    """
 
     def __init__(
         self,
@@ -46,13 +57,21 @@ class App:
         engine: MotionEngine,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        load: Callable[[], MotionEngine] | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.config = config
+        self._access = Access(config)
+        self.metrics = Metrics(self._snapshot, model=engine.name, version=server_version())
+        observer = Observers([self.metrics, *observers])
         self.batcher = Batcher(
             engine,
             max_batch=config.max_batch,
             window_seconds=config.batch_window_seconds,
             capacity=config.max_waiting,
+            load=load,
+            longest_call=config.generation_timeout,
+            observer=observer,
         )
         self._model = ModelInfo(
             engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
@@ -64,42 +83,53 @@ class App:
             Latency(config.reserve_seconds),
             rng or random.SystemRandom(),
             ended=self.batcher.cancel_owner,
+            access=self._access,
+            observer=observer,
         )
-        self._open = 0  # WebSockets, those included that are about to be told that there is no room
-        self._admitted = 0
+        self._connections: set[Connection] = set()  # also those that are about to be told that there is no room
+        self._numbers = itertools.count()
+        self._ahead = Ahead(lambda: self.sessions.timelines, config.tick_seconds)
+        self._web = Web(config, self.metrics, self.batcher.problem)
 
     async def handle(self, socket: ServerConnection) -> None:
         """Serves one WebSocket until it closes."""
-        full = self._admitted >= self.config.max_connections
-        self._open += 1
-        self._admitted += not full
+        full = sum(connection.admitted for connection in self._connections) >= self.config.max_connections
         session = self.sessions.open(full=full)
+        ticks = Ticks(self.config.tick_seconds, next(self._numbers))
+        connection = Connection(socket, session, self.sessions, self.batcher, self.config, self._clock, ticks)
+        self._connections.add(connection)
         try:
-            await Connection(socket, session, self.sessions, self.batcher, self.config, self._clock).run()
+            await connection.run()
         finally:
-            self._open -= 1
-            self._admitted -= not full
+            self._connections.discard(connection)
+
+    async def make_ahead(self) -> None:
+        """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
+        while True:
+            try:
+                urgent = self._ahead.work(self._clock())
+            except Exception:
+                LOG.exception("frames could not be made ahead")
+                urgent = False
+            await asyncio.sleep(0.0 if urgent else self.config.tick_seconds)
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Answers plain HTTP: `/healthz`, web pages that may not connect, and no room at all. None: go on."""
-        if urlsplit(request.path).path == "/healthz":
-            return connection.respond(http.HTTPStatus.OK, "ok\n")
-        origin = request.headers.get("Origin")
-        if origin is not None and not self._may_connect(origin):
-            text = f"pages of {origin} may not connect; start the server with a token, or allow this origin\n"
-            return connection.respond(http.HTTPStatus.FORBIDDEN, text)
-        if self._open >= self.config.max_connections + SPARE_CONNECTIONS:
+        """Answers plain HTTP, web pages that may not connect, and no room at all. None: go on."""
+        answer = self._web.answer(connection, request)
+        if answer is not None:
+            return answer
+        if len(self._connections) >= self.config.max_connections + SPARE_CONNECTIONS:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later\n")
         return None
 
-    def _may_connect(self, origin: str) -> bool:
-        """Without a token, any web page open on this machine could drive the server; only known ones may."""
-        if self.config.token is not None or origin in self.config.origins:
-            return True
-        try:
-            return is_loopback(urlsplit(origin).hostname or "")
-        except ValueError:
-            return False
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            connected=self._access.connections,
+            parked=self.sessions.parked,
+            characters=self._access.characters,
+            queue_depth=self.batcher.waiting,
+            gpu_memory=self.batcher.memory(),
+        )
 
 
 async def serve(
@@ -110,13 +140,17 @@ async def serve(
     stop: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
     rng: random.Random | None = None,
+    load: Callable[[], MotionEngine] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> None:
     """Serves until ``stop`` is set, then closes every connection with 1001 within ``shutdown_timeout``.
 
-    ``engine`` is loaded already. ``ready`` is called (awaited, when it is a coroutine function) with the URL once
-    clients can connect. OSError when the address cannot be listened on.
+    ``engine`` is loaded already; ``load`` makes another one when it breaks. ``ready`` is called (awaited, when it is a
+    coroutine function) with the URL once clients can connect. ``observers`` are told of the work. OSError when the address
+    cannot be listened on, ValueError when the certificate cannot be used.
     """
-    app = App(config, engine, clock, rng)
+    tls = _tls(config)
+    app = App(config, engine, clock, rng, load, observers)
     app.batcher.start()
     try:
         server = await websocket_serve(
@@ -133,14 +167,19 @@ async def serve(
             max_size=SOCKET_MESSAGE_BYTES,
             max_queue=READ_QUEUE_MESSAGES,
             write_limit=WRITE_LIMIT_BYTES,
+            logger=_socket_log(),
             server_header=None,
+            **tls,
         )
+        ahead = asyncio.create_task(app.make_ahead())
         try:
-            announced = ready(_url(config, server)) if ready is not None else None
-            if inspect.isawaitable(announced):
-                await announced
+            with contextlib.suppress(asyncio.InvalidStateError):  # a future's `set_result`, and no one waits any more
+                announced = ready(_url(config, server)) if ready is not None else None
+                if inspect.isawaitable(announced):
+                    await announced
             await stop.wait()
         finally:
+            ahead.cancel()
             await _close(server, config.shutdown_timeout)
     finally:
         stopped = await asyncio.to_thread(app.batcher.stop, config.shutdown_timeout)
@@ -159,7 +198,29 @@ async def _close(server: Server, timeout: float) -> None:
             connection.transport.abort()
 
 
+def _tls(config: ServeConfig) -> dict[str, Any]:
+    """What listening needs for TLS; nothing without a certificate."""
+    if config.tls_cert is None or config.tls_key is None:
+        return {}
+    certificates = Certificates(config.tls_cert, config.tls_key)
+    return {"ssl": certificates.context, "ssl_handshake_timeout": config.open_timeout}
+
+
+def _socket_log() -> logging.Logger:
+    """The library's log without a traceback for each client that goes before its handshake is done."""
+    log = logging.getLogger("websockets.server")
+    log.addFilter(_is_worth_a_trace)
+    return log
+
+
+def _is_worth_a_trace(record: logging.LogRecord) -> bool:
+    if record.msg != "opening handshake failed":
+        return True
+    LOG.debug("a connection ended before its handshake was done")
+    return False
+
+
 def _url(config: ServeConfig, server: Server) -> str:
     port = next(iter(server.sockets)).getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"ws://{host}:{port}"
+    return f"{'ws' if config.tls_cert is None else 'wss'}://{host}:{port}"

@@ -1,4 +1,7 @@
-"""The model thread: gathers the requests of all sessions for a few milliseconds and makes one batched call."""
+"""The model thread: gathers the requests of all sessions for a few milliseconds and makes one batched call.
+
+What the engine does wrong ends in `ModelCalls`; whatever else ends the thread's work is reported, and the work begun again.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
 
-import numpy as np
-
-from protocol.limits import JOINT_COUNT
-from protocol.poses import CONTACT_BITS
-from server.motion.motion import Motion, MotionEngine, MotionRequest
-from server.motion.rotation import Array
+from server.model_calls import GenerationError, ModelCalls, Request, Result
+from server.motion.motion import MotionEngine
+from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
 
@@ -23,43 +22,11 @@ Key = tuple[str, int]
 """Owner and job number: a late result never reaches the owner's next job, nor another owner."""
 
 
-@dataclass(frozen=True, eq=False)
-class EditRequest:
-    """Frames ``ranges`` (half-open) of a clip at the model's rate to be made anew under ``text``.
-
-    ``root`` (T, 3) metres, ``rotations`` (T, 22, 4) local, xyzw.
-    """
-
-    root: Array
-    rotations: Array
-    ranges: tuple[tuple[int, int], ...]
-    text: str
-    seed: int
-
-
-class EditingEngine(MotionEngine, Protocol):
-    """An engine that can also edit."""
-
-    def motion_from_pose(self, root: Array, rotations: Array) -> Motion:
-        """Poses (T, 3) and (T, 22, 4) with the features that the model reads."""
-        ...
-
-    def edit(self, source: Motion, ranges: Sequence[tuple[int, int]], text: str, seed: int = 0) -> Motion:
-        """The motion with the ranges made anew; every other frame bit-identical."""
-        ...
-
-
-Request = MotionRequest | EditRequest
-Result = Motion | Exception
 Deliver = Callable[[Result], None]
 
 
 class BusyError(RuntimeError):
     """The model has no room for another request."""
-
-
-class GenerationError(RuntimeError):
-    """The engine failed on a request, or took too long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +43,22 @@ def can_edit(engine: MotionEngine) -> bool:
 class Batcher:
     """One thread that owns the engine. All methods may be called from any thread and return at once, but for `stop`."""
 
-    def __init__(self, engine: MotionEngine, *, max_batch: int, window_seconds: float, capacity: int) -> None:
-        self._engine = engine
-        self._max_batch = max_batch
+    def __init__(
+        self,
+        engine: MotionEngine,
+        *,
+        max_batch: int,
+        window_seconds: float,
+        capacity: int,
+        load: Callable[[], MotionEngine] | None = None,
+        longest_call: float = 60.0,
+        observer: Observer | None = None,
+    ) -> None:
+        """``load`` makes another engine when this one is broken; without it the same is used again.
+
+        A call that takes more than ``longest_call`` seconds is a `problem`. ``observer`` is told of each call.
+        """
+        self._calls = ModelCalls(engine, max_batch, load, self._wait, longest_call, observer=observer)
         self._window = window_seconds
         self._capacity = capacity
         self._waiting: OrderedDict[Key, _Job] = OrderedDict()
@@ -90,6 +70,23 @@ class Batcher:
     def start(self) -> None:
         """Starts the thread; once."""
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the model."""
+        return len(self._waiting)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of the GPU by kind, as the engine tells; empty when it does not."""
+        return self._calls.memory()
+
+    def problem(self) -> str | None:
+        """Why a request could not be answered now; None: it could."""
+        if self._stopping or not self._thread.is_alive():
+            return "the model is not running"
+        if len(self._waiting) >= self._capacity:
+            return f"{self._capacity} requests wait for the model, which is the limit"
+        return self._calls.problem()
 
     def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
         """Asks for a motion. ``deliver`` gets it, or the exception, once, in the model thread; it must not block.
@@ -130,15 +127,20 @@ class Batcher:
 
     def _run(self) -> None:
         while True:
-            batch = self._gather()
-            if batch is None:
+            try:
+                self._serve()
                 return
-            motions = [(key, job) for key, job in batch if isinstance(job.request, MotionRequest)]
-            edits = [(key, job) for key, job in batch if isinstance(job.request, EditRequest)]
-            if motions:
-                self._make(motions)
-            for edit in edits:
-                self._make([edit])
+            except BaseException as error:
+                LOG.critical("the model thread died and starts again", exc_info=True)
+                with self._changed:
+                    lost = list(self._running.items())
+                failure = GenerationError(f"the model stopped ({type(error).__name__}: {error}) and is started again")
+                self._deliver(lost, [failure] * len(lost))
+                self._calls.revive()
+
+    def _serve(self) -> None:
+        while (batch := self._gather()) is not None:
+            self._deliver(batch, self._calls.make([job.request for _, job in batch]))
 
     def _gather(self) -> list[tuple[Key, _Job]] | None:
         """The next batch, oldest first; None when stopping."""
@@ -146,27 +148,18 @@ class Batcher:
             while not self._waiting and not self._stopping:
                 self._changed.wait()
             deadline = time.monotonic() + self._window
-            while len(self._waiting) < self._max_batch and not self._stopping:
+            while len(self._waiting) < self._calls.batch_limit and not self._stopping:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     break
             if self._stopping:
                 return None
-            count = min(self._max_batch, len(self._waiting))
+            count = min(self._calls.batch_limit, len(self._waiting))
             batch = [self._waiting.popitem(last=False) for _ in range(count)]
             self._running = dict(batch)
             return batch
 
-    def _make(self, batch: Sequence[tuple[Key, _Job]]) -> None:
-        results: list[Result]
-        try:
-            results = list(self._call([job.request for _, job in batch]))
-            if len(results) != len(batch):
-                raise GenerationError(f"the engine gave {len(results)} motions for {len(batch)} requests")
-        except Exception as error:
-            LOG.exception("the engine failed on a batch of %d", len(batch))
-            results = [error] * len(batch)
-        results = [_checked(result) for result in results]
+    def _deliver(self, batch: Sequence[tuple[Key, _Job]], results: Sequence[Result]) -> None:
         for (key, job), result in zip(batch, results, strict=True):
             with self._changed:
                 wanted = self._running.pop(key, None) is job
@@ -176,24 +169,8 @@ class Batcher:
                 except Exception:
                     LOG.exception("a result could not be delivered to %s", key[0])
 
-    def _call(self, requests: Sequence[Request]) -> Sequence[Motion]:
-        first = requests[0]
-        if isinstance(first, EditRequest):
-            engine = cast(EditingEngine, self._engine)
-            source = engine.motion_from_pose(first.root, first.rotations)
-            return [engine.edit(source, first.ranges, first.text, first.seed)]
-        return self._engine.generate(cast(Sequence[MotionRequest], requests))
-
-
-def _checked(result: Result) -> Result:
-    """The result, or what is wrong with a motion that no client could take."""
-    if isinstance(result, Exception):
-        return result
-    count = len(result)
-    shapes = (result.root.shape, result.rotations.shape, result.contacts.shape)
-    wanted = ((count, 3), (count, JOINT_COUNT, 4), (count, CONTACT_BITS))
-    if not count or shapes != wanted:
-        return GenerationError(f"the engine gave arrays of shapes {shapes}, must be {wanted} with at least one frame")
-    if not (np.isfinite(result.root).all() and np.isfinite(result.rotations).all()):
-        return GenerationError("the engine gave values that are not finite")
-    return result
+    def _wait(self, seconds: float) -> bool:
+        """Waits, at most until the batcher stops; whether it goes on."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, seconds)
+            return not self._stopping

@@ -13,12 +13,12 @@ from typing import Any, NoReturn
 
 from protocol import limits
 from protocol.client_errors import ClientError
-from server import commands
+from server import commands, doctor, model_commands, serve_options
 from server.export import formats
+from server.hub.catalogue import EMBEDDED_FOLDER as EMBEDDED
 from server.preview.process import DEFAULT_PORT as PREVIEW_PORT
 
 _ENDINGS = formats.listed(formats.ENDINGS)
-EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 
 _ABOUT = """\
 Text-driven motion, streamed live into a running game.
@@ -26,17 +26,9 @@ Text-driven motion, streamed live into a running game.
   motionbridge serve                                    start the server, with a page to try it in the browser
   motionbridge play "a person waves"                    talk to it from another terminal
   motionbridge generate "a person bows" -o bow.bvh      write a motion file without a server
+  motionbridge doctor                                   check this machine
 
 motionbridge COMMAND --help has the options of a command, with examples."""
-
-_SERVE = """\
-examples:
-  motionbridge serve
-  motionbridge serve --port 9000 --model my_model
-  motionbridge serve --host 0.0.0.0 --token SECRET      for other machines; clients must pass the token
-  motionbridge serve --no-preview                       without the page in the browser
-
-It runs until Ctrl-C or SIGTERM. GET /healthz on the same port answers "ok" while it serves."""
 
 _PREVIEW = """\
 examples:
@@ -49,7 +41,9 @@ _PLAY = """\
 examples:
   motionbridge play "a person waves" "then walks forward"
   motionbridge play "a person runs" --seconds 8 --rate 60 --record run.bvh      or .glb, .mp4, .gif, .png, .npz
-  motionbridge play "a person bows" --url ws://192.168.1.4:8765 --token SECRET
+  motionbridge play "a person bows" --url wss://motion.example:8765 --ca my_ca.pem
+
+The token is better given in the environment, as MOTIONBRIDGE_TOKEN: other users of the machine see command lines.
 
 rate is what arrives and is shown, lead how much is buffered ahead, latency the time from sending a sentence to its
 first frame. Exit status 1 means that the server refused a sentence."""
@@ -80,10 +74,22 @@ _TRAIN = """\
 examples, in this order; each command resumes where it was stopped:
   motionbridge train rvq data run
   motionbridge train text my_mocap run          the folder with captions.jsonl; needs: pip install -e ".[train]"
+  motionbridge train text my_mocap run --tower embedded      or take the embedded model's, at once
+  motionbridge train decoder data run
   motionbridge train masked data run
   motionbridge train residual data run
   motionbridge train length data run
-  motionbridge export run data my_model"""
+  motionbridge export run data my_model
+  motionbridge train evaluator data run         for motionbridge evaluate: judges motion by text, into run/evaluator/export"""
+
+_EVALUATE = """\
+examples:
+  motionbridge evaluate my_model data --evaluator run/evaluator/export            the whole report, by the papers' protocol
+  motionbridge evaluate my_model data --evaluator run/evaluator/export --repeats 2 --multimodality-texts 0 --parts figures
+  motionbridge evaluate t2m_model humanml3d --evaluator checkpoints/t2m           the published evaluator, glove beside it
+  motionbridge evaluate my_model data --evaluator run/evaluator/export --against before=my_old_model
+
+It writes report.md, report.json and pictures. 'motionbridge train evaluator' makes an evaluator for any prepared data."""
 
 _EXPORT = """\
 example:
@@ -93,7 +99,9 @@ example:
 BENCHMARKS = {
     "acceptance": "wordings it never saw, judged by what the body does",
     "feet": "foot slide before and after locking",
+    "fuzz": "bad messages to the codec and to sessions, and what none of them may do",
     "generate": "seconds a sentence by stage, beside the way of the original",
+    "soak": "many characters for long, with drops and bad clients: errors, gaps and memory",
     "stream": "prompt latency, and what characters cost, from the client's side",
     "transitions": "prompt changes against the limits of real motion",
 }
@@ -120,13 +128,18 @@ def build_parser() -> argparse.ArgumentParser:
         layout: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
         return commands_of.add_parser(name, help=summary, description=summary, epilog=examples, **layout)
 
-    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", _SERVE))
+    _add_serve(add("serve", f"start the server on {limits.DEFAULT_URL}", serve_options.EXAMPLES))
     _add_preview(add("preview", "a page in the browser for a running server", _PREVIEW))
     _add_play(add("play", "a terminal client of a running server", _PLAY))
     _add_generate(add("generate", "write the motion of one sentence, or of a file of them", _GENERATE))
     _add_prepare(add("prepare", "make a dataset from motion files and captions", _PREPARE))
     _add_train(add("train", "train one of the models", _TRAIN))
     _add_export(add("export", "make a model folder from a training run", _EXPORT))
+    _add_evaluate(add("evaluate", "measure a model by the metrics of the papers; writes a report", _EVALUATE))
+    model_commands.add_models(
+        add("models", "download, convert and check models", model_commands.EXAMPLES), parser_class=_Parser
+    )
+    _add_doctor(add("doctor", "check this machine, and say what to do", doctor.EXAMPLES))
     _add_bench(add("bench", "measure speed and motion quality; prints one table or a few", _BENCH))
     return parser
 
@@ -138,23 +151,24 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded one)")
+    parser.add_argument(
+        "--model",
+        type=model_commands.resolve_model,
+        default=EMBEDDED,
+        metavar="MODEL",
+        help="a name (motionbridge models list) or a model folder (default: embedded)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    doctor.add_doctor(parser)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=limits.DEFAULT_PORT,
-        help=f"port to listen on, 0 = any free one (default: {limits.DEFAULT_PORT})",
-    )
-    parser.add_argument(
-        "--token", default=None, help="ask clients for this token; needed on addresses that other machines reach"
-    )
-    parser.add_argument("--insecure", action="store_true", help="let other machines connect without a token")
+    serve_options.add_to(parser)
     parser.add_argument("--no-preview", action="store_true", help="do not offer the page in the browser")
     _add_page_port(parser, "--preview-port")
     parser.set_defaults(action=serve)
@@ -176,7 +190,14 @@ def _add_preview(parser: argparse.ArgumentParser) -> None:
 def _add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="sentences, played one after the other")
     parser.add_argument("--url", default=limits.DEFAULT_URL, help=f"the server (default: {limits.DEFAULT_URL})")
-    parser.add_argument("--token", default=None, help="the server's token, if it asks for one")
+    parser.add_argument(
+        "--token",
+        default=None,
+        help=f"the server's token, if it asks for one (default: {serve_options.TOKEN_VARIABLE})",
+    )
+    parser.add_argument(
+        "--ca", type=Path, default=None, metavar="FILE.pem", help="authority that signed the server's certificate"
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds to show each sentence (default: 4)")
     parser.add_argument(
         "--rate",
@@ -252,7 +273,8 @@ def _factor(text: str) -> tuple[str, float]:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", choices=("rvq", "masked", "residual", "length", "text"), help="which model")
+    models = ("rvq", "decoder", "masked", "residual", "length", "text", "evaluator")
+    parser.add_argument("model", choices=models, help="which model")
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
     )
@@ -277,8 +299,51 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")
     parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--tower",
+        type=model_commands.resolve_model,
+        default=None,
+        metavar="MODEL",
+        help="text: take the text tower of a model, such as embedded, instead of training one",
+    )
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
     parser.set_defaults(action=commands.train)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder")
+    parser.add_argument("data", type=Path, metavar="DATA", help="prepared dataset")
+    parser.add_argument(
+        "--evaluator", type=Path, default=None, metavar="FOLDER", help="text/motion evaluator (default: DATA/evaluator)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("evaluation"), help="folder of the report (default: evaluation)"
+    )
+    parts = ("figures", "curves", "ablations", "actions", "bodies")
+    parser.add_argument(
+        "--parts", nargs="+", choices=parts, default=parts, metavar="PART", help=f"of {', '.join(parts)}"
+    )
+    parser.add_argument("--split", default="test", help="val or test (default: test)")
+    parser.add_argument("--repeats", type=int, default=20, help="of the figures (default: 20)")
+    counts = (
+        ("clips", None, "clips of the split, chosen at random (default: all)"),
+        ("train-clips", None, "training clips for the baseline and for what is learnt from real motion (default: all)"),
+        ("curve-clips", 256, "clips of each point of a curve and of each ablation (default: 256)"),
+        ("body-clips", 1000, "clips whose bodies are checked (default: 1000)"),
+        ("multimodality-texts", 96, "texts for MultiModality, 0 = none (default: 96)"),
+        ("multimodality-samples", 30, "motions of each of these (default: 30)"),
+        ("seed", 0, "of everything that is drawn (default: 0)"),
+    )
+    for name, value, text in counts:
+        parser.add_argument(f"--{name}", type=int, default=value, metavar="N", help=text)
+    parser.add_argument(
+        "--against", action="append", default=None, metavar="[NAME=]FOLDER", help="another model to compare; repeatable"
+    )
+    parser.add_argument(
+        "--clip-weights", type=Path, default=None, metavar="FILE", help="CLIP's weights, for models that need it"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.set_defaults(action=commands.evaluate)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -337,7 +402,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.action(args)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return commands.STOPPED
     except (ValueError, RuntimeError, OSError, ClientError) as error:
         return commands.fail(error)
 

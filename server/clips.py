@@ -10,9 +10,8 @@ import numpy as np
 from protocol.messages import Clip, Edit, Generate
 from protocol.poses import Encoding, Poses, pack_poses
 from protocol.skeleton import default_skeleton
-from server.batcher import EditRequest
 from server.motion.foot_lock import lock_clip
-from server.motion.motion import Motion, MotionRequest
+from server.motion.motion import EditRequest, Motion, MotionRequest
 from server.motion.resample import sample_rotations, sample_times, sample_vectors
 from server.timeline import STEP_FRAMES
 from server.track import resample

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from server.engine import Engine
     from server.motion.motion import Motion
 
+STOPPED = 130  # exit status after Ctrl-C, as shells have it
 _BATCH = 16
 
 
@@ -88,6 +89,14 @@ def train(args: argparse.Namespace) -> int:
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
         if (value := getattr(args, name)) is not None
     }
+    if args.tower is not None and args.model != "text":
+        raise UsageError(f"--tower belongs to train text, not to train {args.model}")
+    if args.tower is not None:
+        from server.training.tower import take_tower
+
+        take_tower(args.tower, args.run)
+        print(f"text: the tower of {args.tower}; nothing to train")
+        return 0
     if args.model == "text":
         from server.training.distill import DistillConfig, run_distillation
 
@@ -100,16 +109,34 @@ def train(args: argparse.Namespace) -> int:
         captions, clips = args.data / "captions.jsonl", args.data / "clips.csv"
         run_distillation(captions, clips, args.run / "text", distillation, args.fresh)
         return 0
-    if args.model == "rvq":
+    if args.model == "evaluator":
+        from server.training.evaluator import EVALUATOR_TRAINING, train_evaluator
+
+        own = args.run / "text" / "export"
+        tower = own if own.is_dir() else Path(__file__).with_name("assets") / "embedded"
+        config = dataclasses.replace(EVALUATOR_TRAINING, **given)
+        result = train_evaluator(args.data, args.run, config, tower, stages.text_encoder(tower), args.fresh)
+    elif args.model == "rvq":
         result = stages.train_rvq(
             args.data, args.run, dataclasses.replace(stages.RVQ_TRAINING, **given), stage, args.fresh
         )
+    elif args.model == "decoder":
+        from server.training.decoder import DECODER_TRAINING, train_decoder
+
+        result = train_decoder(args.data, args.run, dataclasses.replace(DECODER_TRAINING, **given), stage, args.fresh)
     else:
         config = dataclasses.replace(stages.TOKEN_TRAINING, **given)
         encode = stages.text_encoder(args.run / "text" / "export")
         result = stages.train_tokens(args.model, args.data, args.run, config, stage, encode, args.fresh)
     print(f"{args.model}: step {result.step}, {'finished' if result.finished else 'stopped; the same command goes on'}")
-    return 0
+    return 0 if result.finished else STOPPED
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """``motionbridge evaluate``: figures, curves, confusions and checks of bodies of a model, as a report."""
+    from server.evaluation.command import evaluate as run
+
+    return run(args)
 
 
 def export(args: argparse.Namespace) -> int:
@@ -132,13 +159,11 @@ def generate(args: argparse.Namespace) -> int:
         from server.export.character import read_character
 
         character = read_character(args.rig)
-    from server.engine import load_engine
-
+    engine = _load(args)
     if args.edit is not None:
-        return _edit(args, texts[0], load_engine(args.model, args.device))
+        return _edit(args, texts[0], engine)
     ending = ".npz" if character is None else ".glb"
     targets = [args.output] if args.prompts is None else [args.output / f"{n:03d}{ending}" for n in range(len(texts))]
-    engine = load_engine(args.model, args.device)
     from server.export.take import Take
 
     for at in range(0, len(texts), _BATCH):
@@ -149,6 +174,15 @@ def generate(args: argparse.Namespace) -> int:
             )
             print(f"{target}  {len(motion) / engine.fps:.1f} s  {text}")
     return 0
+
+
+def _load(args: argparse.Namespace) -> Engine:
+    """The model, after a word to whoever watches: importing torch and loading take seconds."""
+    if sys.stderr.isatty():
+        print(f"loading {args.model.name} ...", file=sys.stderr, flush=True)
+    from server.engine import load_engine
+
+    return load_engine(args.model, args.device)
 
 
 def _check_generate(args: argparse.Namespace) -> None:

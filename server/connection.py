@@ -15,14 +15,18 @@ from typing import Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
-from server.batcher import Batcher, BusyError, Result
+from server.batcher import Batcher, BusyError
 from server.config import ServeConfig
+from server.logs import SESSION
+from server.model_calls import Result
 from server.refusals import refusal
 from server.session import Close, Session
 from server.sessions import Sessions
+from server.ticks import Ticks
 
 LOG = logging.getLogger(__name__)
 SEND_BUFFER_BYTES: Final = 64 * 1024
@@ -44,6 +48,7 @@ class Connection:
         batcher: Batcher,
         config: ServeConfig,
         clock: Callable[[], float],
+        ticks: Ticks,
     ) -> None:
         self._socket = socket
         self._session = session
@@ -51,12 +56,19 @@ class Connection:
         self._batcher = batcher
         self._config = config
         self._clock = clock
+        self._ticks = ticks
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._taken_over: asyncio.Future[None] = self._loop.create_future()
 
+    @property
+    def admitted(self) -> bool:
+        """Whether it has one of the server's places: not when it found none, and its client did not go on with a session."""
+        return self._session.admitted
+
     async def run(self) -> None:
         """Serves the client. Returns when the connection is closed; its session has ended, or waits to be resumed."""
+        SESSION.set(lambda: self._session.id)
         _limit_send_buffer(self._socket)
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
         try:
@@ -109,6 +121,9 @@ class Connection:
         self._session = self._session.successor or self._session
         if self._session.greeted:
             self._sessions.hold(self._session, self._let_go)
+            if self._session.account is not None:
+                name = self._session.account.name
+                LOG.info("session %s: opened by %r, client at %s", self._session.id, name, self._address())
         self._wake.set()
 
     def _take(self, data: bytes | str) -> None:
@@ -118,28 +133,31 @@ class Connection:
         self._wake.set()
 
     async def _write(self) -> None:
-        next_tick = self._loop.time()
+        next_tick, late = self._ticks.after(self._loop.time()), 0.0
         while not self._taken_over.done():
             self._wake.clear()
-            output = self._session.output(self._clock())
+            # As of the tick, not of when the loop came to it: the frames of a character then fall due evenly.
+            output = self._session.output(self._clock() - late)
             self._exchange_jobs()
-            for data in output:
-                if self._taken_over.done() or not await self._send(data):
-                    return
+            if output and not await self._send(output):
+                return
             if self._session.closing is not None:
                 await self._close(self._session.closing)
                 return
             try:
                 async with asyncio.timeout_at(next_tick):
                     await self._wake.wait()
+                late = 0.0
             except TimeoutError:
-                next_tick = max(next_tick + self._config.tick_seconds, self._loop.time())
+                now = self._loop.time()
+                late = min(max(0.0, now - next_tick), self._config.tick_seconds)
+                next_tick = self._ticks.after(max(now, next_tick))
 
-    async def _send(self, data: bytes) -> bool:
-        """Sends one message; False when the client took nothing in time and the connection is closed."""
+    async def _send(self, messages: list[bytes]) -> bool:
+        """Sends messages; False when the client took nothing in time and the connection is closed."""
         try:
             async with asyncio.timeout(self._config.send_timeout):
-                await self._socket.send(data)
+                await _send_together(self._socket, messages)
         except TimeoutError:
             if self._taken_over.done():
                 return False
@@ -150,8 +168,14 @@ class Connection:
 
     async def _close(self, close: Close) -> None:
         reason = close.reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-        LOG.info("session %s: closing with code %d: %s", self._session.id, close.code, reason)
+        # Not the reason: it may quote the client.
+        LOG.info("session %s: closing with code %d, client at %s", self._session.id, close.code, self._address())
         await self._socket.close(close.code, reason)
+
+    def _address(self) -> str:
+        """Where the client, or the last proxy before us, is."""
+        address = self._socket.remote_address
+        return str(address[0]) if address else "an unknown address"
 
     def _exchange_jobs(self) -> None:
         owner = self._session.id
@@ -174,6 +198,15 @@ class Connection:
             self._wake.set()
 
         return lambda result: _call_in(self._loop, arrive, result)
+
+
+async def _send_together(connection: ServerConnection, messages: list[bytes]) -> None:
+    """Sends messages in one write: a write for each, a call of the system, would take longer than making them."""
+    if len(messages) > 1 and connection.protocol.state is State.OPEN:
+        for data in messages[:-1]:
+            connection.protocol.send_binary(data)
+        connection.transport.write(b"".join(connection.protocol.data_to_send()))
+    await connection.send(messages[-1])
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[Result], None], result: Result) -> None:

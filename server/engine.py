@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
+from server.cache import cached_clip
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import sample_length
@@ -25,15 +26,22 @@ from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
-from server.motion.features import LAYOUTS, extract, headings, recover_root, recover_smooth_positions
+from server.motion.contacts import clean_contacts
 from server.motion.motion import Motion, MotionRequest
+from server.motion.representation import representation
+from server.motion.resample import smooth_rotations
 from server.motion.rotation import Array
+from server.stopwatch import Stopwatch
 
 EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 MIN_SECONDS, MAX_TOKENS = 1.0, 49
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)  # to which static shapes are padded
 TOKEN_SIZES = (12, 20, 32, MAX_TOKENS)
 _CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of a step
+# On bones of a hand's breadth a millimetre of the decoder's tremble is half a degree: unsmoothed, the torso's joints turn up to
+# three times as fast as people's. These turn slowly (99.9 % of the time under 100 degrees/s) and lose nothing by it.
+_TORSO = ("spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
+_TORSO_SECONDS = 0.075
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
 
 
@@ -47,18 +55,14 @@ class Engine:
 
         ``static_shapes`` pads batches and lengths to a few sizes, as CUDA graphs need; the motions stay the same.
         """
-        if bundle.config.features != "humanml3d":
-            raise CheckpointError(
-                f"model {bundle.config.name!r} has {bundle.config.features} features; only humanml3d models (22 joints) "
-                "can be streamed so far"
-            )
         if text.dim != bundle.config.cond_dim:
             raise CheckpointError(f"the text encoder gives {text.dim} values, the model takes {bundle.config.cond_dim}")
         self.bundle = bundle
         self.name = bundle.config.name
         self.fps = bundle.config.frame_rate
         self.skeleton: Skeleton = default_skeleton()
-        self.layout = LAYOUTS[bundle.config.features]
+        self.representation = representation(bundle.config.features, bundle.mean.double().cpu().numpy())
+        self.layout = self.representation.layout
         self.token_frames = bundle.rvq.config.downsample
         self.max_frames = MAX_TOKENS * self.token_frames
         self.context_frames = _CONTEXT_TOKENS * self.token_frames
@@ -67,24 +71,34 @@ class Engine:
         self._lock = threading.Lock()
         self._device = bundle.mean.device
         self._static_shapes = static_shapes
+        self.stopwatch = Stopwatch()
+        """Times the stages `text`, `length`, `base`, `residual`, `decode` and `solve` of a batch."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of the GPU that tensors use (`allocated`) and that this process holds (`reserved`); empty on a CPU."""
+        if self._device.type != "cuda":
+            return {}
+        return {
+            "allocated": torch.cuda.memory_allocated(self._device),
+            "reserved": torch.cuda.memory_reserved(self._device),
+        }
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         """One motion per request, independent of what else is in the batch but for rounding.
 
         A result has exactly the asked ``frames`` (at most ``max_frames`` less the context), or the model's estimate. With a
-        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z.
+        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z. MemoryError when so many at
+        once are too much for the GPU; fewer may not be.
         """
         if not requests:
             return []
-        with self._lock, torch.inference_mode():
-            cond = self._text.encode([request.text for request in requests]).to(self._device)
-            draws = [_Draw.of(request, self._sampling) for request in requests]
-            made: dict[int, Motion] = {}
-            for steps in sorted({draw.steps for draw in draws}):
-                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
-                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
-                made |= dict(zip(group, motions, strict=True))
-            return [made[at] for at in range(len(requests))]
+        try:
+            return self._generate_all(requests)
+        except torch.OutOfMemoryError as error:
+            problem = str(error)
+        # Outside the handler: within it the failed call's frames still hold their tensors.
+        torch.cuda.empty_cache()
+        raise MemoryError(f"{len(requests)} motions at once are too much for the GPU's memory: {problem}")
 
     def edit(
         self,
@@ -115,7 +129,8 @@ class Engine:
         for start, stop in ranges:
             edited[start // self.token_frames : -(-stop // self.token_frames)] = True
         with self._lock, torch.inference_mode():
-            cond = self._text.encode([text]).to(self._device)
+            with self.stopwatch("text"):
+                cond = self._text.encode([text]).to(self._device)
             kept = self._encode(padded)[None]  # (1, N, Q)
             mask = torch.from_numpy(edited).to(self._device)[None]
             request = MotionRequest(text, seed=seed, guidance=guidance, steps=steps)
@@ -136,24 +151,26 @@ class Engine:
         """
         positions = kinematics.positions(np.asarray(rotations, float), np.asarray(root, float), self.skeleton)
         extended = np.concatenate([positions, 2 * positions[-1:] - positions[-2:-1]])
-        extracted = extract(extended, self.layout)
-        features = extracted.features
-        # extract() turned the clip to +Z by some angle and moved it: measure both from where the hips went.
-        side = [self.skeleton.index("left_hip"), self.skeleton.index("right_hip")]
-        before, after = (p[0, side[0]] - p[0, side[1]] for p in (extended, extracted.positions))
-        turned = np.arctan2(before[0], before[2]) - np.arctan2(after[0], after[2])
-        heading = turned + headings(recover_root(features, self.layout)[0])
-        return Motion(
-            np.asarray(root, np.float64),
-            np.asarray(rotations, np.float64),
-            features[:, self.layout.contacts] > 0.5,
-            features,
-            heading,
-        )
+        features, heading = self.representation.features(extended)
+        root, rotations = np.asarray(root, np.float64), np.asarray(rotations, np.float64)
+        return Motion(root, rotations, self._contacts(features, rotations, root), features, heading)
+
+    def _generate_all(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        with self._lock, torch.inference_mode():
+            with self.stopwatch("text"):
+                cond = self._text.encode([request.text for request in requests]).to(self._device)
+            draws = [_Draw.of(request, self._sampling) for request in requests]
+            made: dict[int, Motion] = {}
+            for steps in sorted({draw.steps for draw in draws}):
+                group = [at for at, draw in enumerate(draws) if draw.steps == steps]
+                motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
+                made |= dict(zip(group, motions, strict=True))
+            return [made[at] for at in range(len(requests))]
 
     def _generate(self, requests: Sequence[MotionRequest], cond: Tensor, draws: Sequence[_Draw]) -> list[Motion]:
         contexts = [self._context(request) for request in requests]
-        frames = self._frames(requests, contexts, cond, draws)
+        with self.stopwatch("length"):
+            frames = self._frames(requests, contexts, cond, draws)
         known = [len(context) // self.token_frames if context is not None else 0 for context in contexts]
         lengths = [k + -(-count // self.token_frames) for k, count in zip(known, frames, strict=True)]
         layers = self.bundle.rvq.config.quantizers
@@ -222,30 +239,32 @@ class Engine:
             "static_shapes": self._static_shapes,
         }
         guidance = torch.tensor([draw.guidance for draw in draws])
-        base = edit_base(
-            self.bundle.masked,
-            kept[..., 0],
-            mask,
-            cond,
-            lengths,
-            steps=draws[0].steps,
-            guidance=guidance,
-            temperature=self._sampling.temperature,
-            order_noise=self._sampling.order_noise,
-            **common,
-        )
-        made = generate_residual(
-            self.bundle.residual,
-            base,
-            cond,
-            lengths,
-            layers=self._sampling.residual_layers,
-            guidance=self._sampling.residual_guidance,
-            temperature=self._sampling.residual_temperature,
-            keep=kept,
-            keep_mask=~mask,
-            **common,
-        )
+        with self.stopwatch("base"):
+            base = edit_base(
+                self.bundle.masked,
+                kept[..., 0],
+                mask,
+                cond,
+                lengths,
+                steps=draws[0].steps,
+                guidance=guidance,
+                temperature=self._sampling.temperature,
+                order_noise=self._sampling.order_noise,
+                **common,
+            )
+        with self.stopwatch("residual"):
+            made = generate_residual(
+                self.bundle.residual,
+                base,
+                cond,
+                lengths,
+                layers=self._sampling.residual_layers,
+                guidance=self._sampling.residual_guidance,
+                temperature=self._sampling.residual_temperature,
+                keep=kept,
+                keep_mask=~mask,
+                **common,
+            )
         indices = torch.where(mask.unsqueeze(-1), -1, kept)
         indices[..., : made.shape[-1]] = made
         return indices[:batch, :tokens]
@@ -256,27 +275,42 @@ class Engine:
         Clips of one length share a batch; others would need padding, which reaches into the last frames.
         """
         made: dict[int, Array] = {}
-        for length in {len(clip) for clip in clips}:
-            group = [at for at, clip in enumerate(clips) if len(clip) == length]
-            features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
-            made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
+        with self.stopwatch("decode"):
+            for length in {len(clip) for clip in clips}:
+                group = [at for at, clip in enumerate(clips) if len(clip) == length]
+                features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
+                made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
         return [made[at] for at in range(len(clips))]
 
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
-        """Rotations and roots of each clip's features (T, C), still in the clip's own place and heading."""
-        positions = [recover_smooth_positions(features, self.layout) for features in clips]
-        return solver.retarget_clips(positions, self.skeleton)
+        """Local rotations and roots of each clip's features (T, C), in its own place and heading; ``globals`` are not smoothed."""
+        with self.stopwatch("solve"):
+            positions = [self.representation.positions(features) for features in clips]
+            torso = [self.skeleton.index(name) for name in _TORSO]
+            frames = _TORSO_SECONDS * self.fps
+            return [
+                solved._replace(local=smooth_rotations(solved.local, torso, frames))
+                for solved in solver.retarget_clips(positions, self.skeleton)
+            ]
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
         """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""
-        yaw = headings(recover_root(features, self.layout)[0])
+        yaw = self.representation.headings(features)
         turn = rot.about_y(np.array(heading - yaw[anchor]))
         path = rot.mul_vec(turn, solved.root)
         path = path + (np.asarray(root) - path[anchor]) * np.array([1.0, 0.0, 1.0])
         rotations = solved.local.copy()
         rotations[:, 0] = rot.mul(turn, rotations[:, 0])
-        contacts = features[:, self.layout.contacts] > 0.5
+        contacts = self._contacts(features, rotations, path)
         return Motion(path, rot.unroll(rotations), contacts, features, yaw + heading - yaw[anchor])
+
+    def _contacts(self, features: Array, rotations: Array, root: Array) -> np.ndarray:
+        """Contacts (T, 4) by the features, or, where these do not say, by the heights and speeds of the feet."""
+        flags = self.representation.contacts(features)
+        if flags is not None:
+            return flags
+        feet = kinematics.positions(rotations, root, self.skeleton)[:, list(self.skeleton.feet)]
+        return clean_contacts(feet, self.fps)
 
 
 @dataclass(frozen=True)
@@ -299,10 +333,11 @@ def load_engine(
 ) -> Engine:
     """Load a bundle folder; "auto" takes a GPU if there is one.
 
+    ``clip_weights`` None: those in the cache folder, or else open_clip's own.
     ``fast`` is float16 weights and CUDA graphs, by default on a GPU; False computes in float32 and eagerly there too.
     CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
     """
-    device = _usable_device(device)
+    device = usable_device(device)
     fast = device.startswith("cuda") if fast is None else fast
     if fast and not device.startswith("cuda"):
         raise ValueError(f"half precision and CUDA graphs need a GPU, the device is {device!r}")
@@ -310,9 +345,14 @@ def load_engine(
     if fast:
         use_graphs(bundle.masked)
         use_graphs(bundle.residual)
+    return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=fast)
+
+
+def load_text_encoder(bundle: Bundle, folder: Path, device: str, clip_weights: Path | None = None) -> TextEncoder:
+    """The text encoder that a bundle loaded from ``folder`` asks for: its own, or CLIP's as for :func:`load_engine`."""
     if bundle.config.text_encoder == "embedded":
-        return Engine(bundle, load_embedded_text(folder, device), static_shapes=fast)
-    return Engine(bundle, ClipTextEncoder.load(clip_weights, device), static_shapes=fast)
+        return load_embedded_text(folder, device)
+    return ClipTextEncoder.load(clip_weights or cached_clip(), device)
 
 
 def next_size(count: int, sizes: Sequence[int]) -> int:
@@ -320,7 +360,7 @@ def next_size(count: int, sizes: Sequence[int]) -> int:
     return next((size for size in sizes if size >= count), count)
 
 
-def _usable_device(name: str) -> str:
+def usable_device(name: str) -> str:
     """``name`` itself, or what "auto" stands for; ValueError when torch knows no such device, or not here."""
     cuda = torch.cuda.is_available()
     if name == "auto":

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 import importlib.metadata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from protocol import limits
 from protocol.codec import unpack, validate_client
-from protocol.errors import ErrorCode, MessageTooBigError, ProtocolError
+from protocol.errors import ErrorCode, MessageTooBigError, ProtocolError, shown
 from protocol.messages import Hello, Limits, SkeletonTable, Welcome
 from protocol.skeleton import Skeleton
-from server.config import ServeConfig
+from server.access import HelloError
+from server.config import Quota, ServeConfig
 
 SERVER_NAME: Final = "motionbridge"
 
@@ -29,20 +29,16 @@ class ModelInfo:
     edits: bool
 
 
-class HelloError(Exception):
-    """The connection cannot go on. ``code`` is one of the errors that close it."""
-
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def read_hello(data: bytes | str, config: ServeConfig) -> Hello:
-    """The first message of a client, checked for version and token; HelloError otherwise."""
+def read_hello(data: bytes | str) -> Hello:
+    """The first message of a client, checked for its version; HelloError otherwise. No error quotes what is secret."""
     try:
         fields = unpack(data)
+        if fields["type"] != "hello":
+            raise HelloError(
+                ErrorCode.HELLO_REQUIRED, f"the first message is {shown(fields['type'])}, it must be `hello`"
+            )
         version = fields.get("version")
-        if fields["type"] == "hello" and type(version) is int and version != limits.PROTOCOL_VERSION:
+        if type(version) is int and version != limits.PROTOCOL_VERSION:
             text = f"protocol version {version} is not spoken here; this server speaks {limits.PROTOCOL_VERSION}"
             raise HelloError(ErrorCode.VERSION_MISMATCH, text)
         hello = validate_client(fields)
@@ -50,12 +46,7 @@ def read_hello(data: bytes | str, config: ServeConfig) -> Hello:
         raise HelloError(ErrorCode.TOO_BIG, str(error)) from error
     except ProtocolError as error:
         raise HelloError(ErrorCode.HELLO_REQUIRED, f"the first message must be a valid hello: {error}") from error
-    if not isinstance(hello, Hello):
-        raise HelloError(ErrorCode.HELLO_REQUIRED, f"the first message is `{hello.type}`, it must be `hello`")
-    if config.token is not None and not _same_secret(hello.token, config.token):
-        problem = "hello has no token" if hello.token is None else "hello has a wrong token"
-        raise HelloError(ErrorCode.UNAUTHORIZED, f"{problem}; send the one that the server was started with")
-    return hello
+    return cast(Hello, hello)
 
 
 def welcome(
@@ -64,15 +55,20 @@ def welcome(
     config: ServeConfig,
     model: ModelInfo,
     *,
+    quota: Quota | None = None,
     resume: str | None = None,
     characters: tuple[str, ...] | None = None,
 ) -> Welcome:
-    """The answer to a `hello` that was accepted; ``resume`` is the session's token, ``characters`` of one resumed."""
+    """The answer to a `hello` that was accepted.
+
+    ``quota`` is what the client's own token allows, ``resume`` the session's token, ``characters`` those of one resumed.
+    """
+    quota = quota or config.quota
     supports = ["prompt", "timeline", "steer", "control", "playhead", "generate", *(["edit"] if model.edits else [])]
     return Welcome(
         version=limits.PROTOCOL_VERSION,
         server=SERVER_NAME,
-        server_version=_version(),
+        server_version=server_version(),
         model=model.name[: limits.MAX_NAME_CHARACTERS],
         session=session_id,
         resume=resume,
@@ -84,7 +80,9 @@ def welcome(
         model_frame_rate=model.fps,
         lead=config.lead_seconds,
         limits=Limits(
-            characters=config.max_characters,
+            text_characters=quota.text_characters or limits.MAX_TEXT_CHARACTERS,
+            message_bytes=quota.message_bytes or limits.MAX_MESSAGE_BYTES,
+            characters=min(config.max_characters, quota.characters or config.max_characters),
             queued_prompts=config.max_queued_prompts,
             pending_requests=config.max_pending_requests,
         ),
@@ -92,12 +90,9 @@ def welcome(
     )
 
 
-def _version() -> str:
+def server_version() -> str:
+    """The installed version of the distribution."""
     try:
         return importlib.metadata.version("motionbridge")[: limits.MAX_NAME_CHARACTERS]
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
-
-
-def _same_secret(given: str | None, wanted: str) -> bool:
-    return given is not None and hmac.compare_digest(given.encode(), wanted.encode())

@@ -31,6 +31,11 @@ class Outbox:
         self._replies: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED_REPLIES)
         self._runs: deque[tuple[int, str, int]] = deque(maxlen=REMEMBERED_RUNS)
 
+    @property
+    def sent(self) -> int:
+        """Messages sent so far."""
+        return self._sent
+
     def put(self, data: bytes, *, repeats: bool = True) -> bool:
         """Takes a message; False when there is no room. ``repeats``: it is sent again after a drop."""
         if self._is_full():

@@ -6,6 +6,7 @@ A walk is made faster or slower by playing it so. Scaling its steps instead woul
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Final
 
 import numpy as np
@@ -67,7 +68,7 @@ class Pace:
         if before >= self._times[-1]:
             start, time = self._even
             return max(self.end, start + math.floor((model_frame - 1 - time) / self._step + _EPS) + 1)
-        return self.first + int(np.searchsorted(self._times, before, side="right"))
+        return self.first + bisect_right(self._times, before)
 
     def first_model_frame(self, client_frame: int) -> int:
         """The first model frame that can change without changing a client frame before ``client_frame``."""
@@ -75,8 +76,15 @@ class Pace:
 
     def extend(self, last: int, speeds: Array, start: int, wanted: float | None) -> None:
         """Fixes frames as long as they lie within the model frames ``start``.. of ``speeds`` (T,) m/s, up to ``last``."""
+        limit = start + len(speeds) - 1 + _EPS
+        if wanted is None and self._factors[-1] == 1.0:
+            begin, time = self._even
+            even = (time + (np.arange(self.end, last + 1) - begin) * self._step).tolist()
+            count = bisect_right(even, limit)
+            self._times += even[:count]
+            self._factors += [1.0] * count
+            return
         goals = factors(speeds, wanted).tolist()
-        limit = start + len(goals) - 1 + _EPS
         while self.end <= last:
             now = self._factors[-1]
             goal = goals[min(max(int(self._times[-1]) - start, 0), len(goals) - 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -18,6 +19,7 @@ from protocol.messages import Error, PromptStatus
 from protocol.poses import Poses, contact_flags
 from server.commands import check_target, check_text, check_within
 from server.export import formats
+from server.serve_options import TOKEN_VARIABLE
 
 CHARACTER = limits.DEFAULT_CHARACTER
 MAX_SECONDS = 3600.0
@@ -38,9 +40,11 @@ async def play(args: argparse.Namespace) -> int:
     check_within("--seed", args.seed, 0, limits.MAX_SEED - len(texts))
     if args.record is not None:
         check_target(args.record, formats.ENDINGS)
+    token = os.environ.get(TOKEN_VARIABLE) if args.token is None else args.token
+    settings = ClientConfig(url=args.url, token=token, ca=args.ca, frame_rate=args.rate, restart_seconds=0.0)
     viewer: _Viewer | None = None
     try:
-        async with connect(ClientConfig(url=args.url, token=args.token, frame_rate=args.rate)) as client:
+        async with connect(settings) as client:
             welcome = client.welcome
             rate = round(welcome.frame_rate)
             print(

@@ -4,55 +4,84 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import errno
+import logging
 import socket
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
+from server import logs, serve_options
 from server.app import serve
+from server.certificates import Certificates
 from server.commands import UsageError
-from server.config import ServeConfig
+from server.config import ServeConfig, is_loopback
 from server.engine import Engine, load_engine
 from server.motion.motion import MotionRequest
+from server.observer import Observer
 from server.preview.process import PreviewProcess
+from server.settings import load_settings
 from server.signals import stop_event
+
+LOG = logging.getLogger(__name__)
+SHORT_SECRET: Final = 16
 
 
 def run_server(args: argparse.Namespace) -> int:
     """Serve until a signal; UsageError names a bad setting, or an address that cannot be listened on."""
     try:
-        config = ServeConfig(
-            host=args.host,
-            port=args.port,
-            token=args.token,
-            insecure=args.insecure,
-            preview_port=None if args.no_preview else args.preview_port,
-        )
-    except ValidationError as error:
-        raise UsageError("; ".join(map(_problem, error.errors()))) from None
+        page = {"preview_port": None if args.no_preview else args.preview_port}
+        config = load_settings(serve_options.given(args) | page, args.config, args.tokens)
+        if config.tls_cert is not None and config.tls_key is not None:
+            Certificates(config.tls_cert, config.tls_key)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     _check_address(config)
-    started = time.monotonic()
-    print(f"loading {args.model.name} ...", flush=True)
-    engine = load_engine(args.model, args.device)
-    # The first call pays for lazy set-up inside torch; better here than in a game.
-    engine.generate([MotionRequest("a person stands still", frames=20)])
-    print(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s", flush=True)
-    try:
-        asyncio.run(_serve(config, engine))
-    except OSError as error:
-        raise _address_error(config, error) from error
+    logs.configure(config.log_level, config.log_format)
+    _warn(config)
+    with _observers(config) as observers:
+        started = time.monotonic()
+        print(f"loading {args.model.name} ...", flush=True)
+        engine = _load(args)
+        print(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s", flush=True)
+        try:
+            asyncio.run(_serve(config, engine, lambda: _load(args), observers))
+        except OSError as error:
+            raise _address_error(config, error) from error
     print("stopped")
     return 0
 
 
-def _problem(problem: ErrorDetails) -> str:
-    """One failed check of a setting, with the option and the value it was given."""
-    message = problem["msg"].removeprefix("Value error, ")
-    name = "".join(f"--{part} ".replace("_", "-") for part in problem["loc"])
-    return f"{name}is {problem['input']!r}: {message}" if name else f"{message} (--token SECRET, or --insecure)"
+def _warn(config: ServeConfig) -> None:
+    """Logs what a careful administrator would want to know about who gets in."""
+    if is_loopback(config.host):
+        return
+    if config.tls_cert is None:
+        LOG.warning("without --tls-cert, tokens and prompts travel in the open, unless a proxy encrypts them")
+    if not config.secrets:
+        LOG.warning("--insecure: everyone who reaches %s port %d can use this server", config.host, config.port)
+    short = [name for name, secret in config.secrets.items() if len(secret.get_secret_value()) < SHORT_SECRET]
+    if short:
+        LOG.warning("tokens that could be guessed, shorter than %d characters: %s", SHORT_SECRET, ", ".join(short))
+
+
+@contextlib.contextmanager
+def _observers(config: ServeConfig) -> Iterator[list[Observer]]:
+    """Who watches the server beside its metrics; UsageError when the library for it is not installed."""
+    if not config.traces:
+        yield []
+        return
+    try:
+        from server.tracing import Tracing
+    except ImportError as error:
+        raise UsageError(f"traces need OpenTelemetry ({error}): pip install 'motionbridge[otel]'") from error
+    tracing = Tracing.to_collector()
+    try:
+        yield [tracing]
+    finally:
+        tracing.close()
 
 
 def _check_address(config: ServeConfig) -> None:
@@ -74,19 +103,28 @@ def _address_error(config: ServeConfig, error: OSError) -> UsageError:
     return UsageError(f"cannot listen on {config.host} port {config.port}: {why}")
 
 
-async def _serve(config: ServeConfig, engine: Engine) -> None:
+def _load(args: argparse.Namespace) -> Engine:
+    """The model, proved by one motion; the first call also pays for lazy set-up inside torch, better here than in a game."""
+    engine = load_engine(args.model, args.device)
+    engine.generate([MotionRequest("a person stands still", frames=20)])
+    return engine
+
+
+async def _serve(config: ServeConfig, engine: Engine, load: Callable[[], Engine], observers: list[Observer]) -> None:
     stop = stop_event()
     if config.preview_port is None:
-        await serve(config, engine, ready=_announce, stop=stop)
+        await serve(config, engine, ready=_announce, stop=stop, load=load, observers=observers)
         return
-    preview = PreviewProcess(config.preview_port, config.token, _say)
+    secret = next(iter(config.secrets.values()), None)
+    token = None if secret is None else secret.get_secret_value()
+    preview = PreviewProcess(config.preview_port, token, _say, ca=config.tls_cert)
 
     async def ready(url: str) -> None:
         _announce(url)
         await preview.start(url)
 
     try:
-        await serve(config, engine, ready=ready, stop=stop)
+        await serve(config, engine, ready=ready, stop=stop, load=load, observers=observers)
     finally:
         await preview.stop()
 

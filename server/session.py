@@ -7,14 +7,15 @@ caller submits `take_jobs`, cancels `take_cancelled`, and sends what `output` gi
 from __future__ import annotations
 
 import logging
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from protocol import limits
 from protocol.codec import FramePacker, encode, error_message, unpack, validate_client
-from protocol.errors import FATAL, ErrorCode, ProtocolError, shown
+from protocol.errors import FATAL, ErrorCode, MessageTooBigError, ProtocolError, shown
 from protocol.messages import (
     Clip,
     Control,
@@ -29,15 +30,19 @@ from protocol.messages import (
     Timeline,
     TimelinePrompt,
 )
-from server.batcher import GenerationError, Request, Result
+from protocol.poses import stack
+from server.access import Access, Account, HelloError
 from server.clips import ClipEdit, generate_request, generated_clip, model_frames
 from server.config import ServeConfig
-from server.greeting import HelloError, ModelInfo, read_hello, welcome
+from server.greeting import ModelInfo, read_hello, welcome
+from server.model_calls import GenerationError, Request, Result
 from server.motion.motion import Motion
 from server.motion.steering import Target
+from server.observer import Journal, Observer
 from server.outbox import Outbox
 from server.refusals import Allowance, RefusalWindow, refusal, unknown_character
 from server.timeline import CharacterTimeline, Entry, Latency, Pending, TimelineSettings
+from server.track import MARGIN_SECONDS, make
 
 LOG = logging.getLogger(__name__)
 OUTBOX_MESSAGES: Final = 512
@@ -87,17 +92,25 @@ class Session:
         *,
         full: bool = False,
         token: str | None = None,
-        find: Callable[[Hello, float], Session | None] = lambda hello, now: None,
+        find: Callable[[Hello, Account, float], Session | None] = lambda hello, account, now: None,
+        access: Access | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """``full``: the server has no room, the client is told so after its `hello`.
+        """``full``: the server has no room, the client is told so after a `hello` that goes on with no earlier session.
 
         ``token`` is what the client may resume with. ``find`` gives, at a `hello` that resumes, the earlier session, resumed.
+        ``access`` says whose token the client has; by default that of ``config`` alone.
         """
         self.id = session_id
         self.token = token
         self.closing: Close | None = None
         self.successor: Session | None = None
         """The earlier session that the client has resumed: it takes this one's place."""
+        self.account: Account | None = None
+        """Whose token opened it, from its `hello` on."""
+        self._access = access or Access(config)
+        self._journal = Journal(observer or Observer(), session_id)
+        self._expires = math.inf
         self._find = find
         self._config, self._model, self._latency, self._rng, self._full = config, model, latency, rng, full
         self._hello: Hello | None = None
@@ -120,9 +133,12 @@ class Session:
         if self.closing is not None:
             return
         try:
-            if self._hello is None:
+            if self._hello is None or self.account is None:
                 self._greet(data, now)
                 return
+            too_big = self.account.too_big(data)
+            if too_big is not None:
+                raise MessageTooBigError(too_big)
             fields = unpack(data)
             if fields["type"] != "playhead" and not self._allowance.take(now):
                 self._limit_rate(fields, now)
@@ -132,7 +148,7 @@ class Session:
             self._refuse(error_message(error), now)
             return
         try:
-            refused = self._HANDLERS[type(message)](self, message, now)
+            refused = self.account.refused(message, now) or self._HANDLERS[type(message)](self, message, now)
         except Exception:
             LOG.exception("session %s: a %s message failed", self.id, message.type)
             text = f"a fault of the server; its log has more under session {self.id}"
@@ -178,14 +194,37 @@ class Session:
 
     def output(self, now: float) -> list[bytes]:
         """Everything to send now, in order: answers and statuses, then the frames that are due, then their ends."""
+        if now >= self._expires and self.account is not None:
+            text = f"the session has lasted {self.account.quota.session_seconds:g} s, the limit of this token"
+            self._refuse_for_good(ErrorCode.SESSION_EXPIRED, text)
         self._advance(now)
-        streaming = self._characters.items() if self.closing is None else ()
-        for name, timeline in streaming:
-            for run in timeline.due(now):
-                packed = self._packer.pack(name, run.first, run.prompt, run.poses)
-                self._check_room(self._outbox.put_frames(packed, name, run.first))
+        if self.closing is None:
+            self._put_frames(now)
         self._collect()
         return self._outbox.take()
+
+    @property
+    def timelines(self) -> Iterable[CharacterTimeline]:
+        """Of all characters."""
+        return self._characters.values()
+
+    def _put_frames(self, now: float) -> None:
+        """The frames that are due; what is the same for all characters is done once."""
+        lacking = [t for t in self.timelines if (ahead := t.made_ahead(now)) is not None and ahead < 0.0]
+        make(timeline.to_make(now, MARGIN_SECONDS) for timeline in lacking)
+        dropped = sum(timeline.dropped for timeline in self.timelines)
+        runs = [(name, run) for name, timeline in self._characters.items() for run in timeline.due(now)]
+        self._journal.dropped(sum(timeline.dropped for timeline in self.timelines) - dropped)
+        packed: dict[int, bytes] = {}
+        for count in {len(run.poses) for _, run in runs}:
+            places = [place for place, (_, run) in enumerate(runs) if len(run.poses) == count]
+            names, alike = zip(*(runs[place] for place in places), strict=True)
+            poses = stack([run.poses for run in alike])
+            data = self._packer.pack_many(names, [run.first for run in alike], [run.prompt for run in alike], poses)
+            packed |= dict(zip(places, data, strict=True))
+        for place, (name, run) in enumerate(runs):
+            self._check_room(self._outbox.put_frames(packed[place], name, run.first))
+            self._journal.sent(name, run.prompt, len(run.poses), now)
 
     def take_jobs(self) -> list[Job]:
         """The requests to submit, once."""
@@ -200,13 +239,24 @@ class Session:
     # Life of the connection
 
     @property
+    def admitted(self) -> bool:
+        """Whether the server had room for it."""
+        return not self._full
+
+    @property
     def greeted(self) -> bool:
         """Whether a `hello` was accepted."""
         return self._hello is not None
 
-    def fits(self, hello: Hello) -> bool:
-        """Whether ``hello`` can resume this session: its timelines are made for one frame rate."""
-        return self._hello is not None and self._hello.frame_rate == hello.frame_rate
+    @property
+    def sent(self) -> int:
+        """Messages that the client has been sent, over all its connections."""
+        return self._outbox.sent
+
+    def fits(self, hello: Hello, account: Account) -> bool:
+        """Whether ``hello`` can resume this session: it is of the same account, its timelines are made for one frame rate."""
+        same = self.account is account
+        return same and self._hello is not None and self._hello.frame_rate == hello.frame_rate
 
     def park(self, now: float) -> None:
         """The connection is gone: characters stand still, open `generate` and `edit` are given up."""
@@ -233,24 +283,25 @@ class Session:
             timeline.resume(now)
         self._stopped = []
         characters = tuple(self._characters)
-        greeting = welcome(hello, self.id, self._config, self._model, resume=self.token, characters=characters)
-        self._outbox.greet(encode(greeting))
+        self._welcome(hello, characters)
 
     def _greet(self, data: bytes | str, now: float) -> None:
         try:
-            hello = read_hello(data, self._config)
+            hello = read_hello(data)
+            account = self._access.account(hello.token)
+            if hello.resume is not None:
+                self.successor = self._find(hello, account, now)
+                if self.successor is not None:
+                    return
+            if self._full:
+                text = f"the server has {self._config.max_connections} connections already, which is its limit"
+                raise HelloError(ErrorCode.SERVER_FULL, text)
+            account.connect(self.id)
         except HelloError as error:
             self._refuse_for_good(error.code, str(error))
             return
-        if self._full:
-            text = f"the server has {self._config.max_connections} connections already, which is its limit"
-            self._refuse_for_good(ErrorCode.SERVER_FULL, text)
-            return
-        if hello.resume is not None:
-            self.successor = self._find(hello, now)
-            if self.successor is not None:
-                return
-        self._hello = hello
+        self._hello, self.account = hello, account
+        self._expires = now + (account.quota.session_seconds or math.inf)
         self._packer = FramePacker(hello.frame_rate, hello.encoding)
         config, model = self._config, self._model
         self._settings = TimelineSettings(
@@ -265,8 +316,16 @@ class Session:
             context_frames=model.context_frames,
             max_frames=model.max_frames,
             foot_lock=config.foot_lock,
+            first_frames=model_frames(config.first_seconds, model.fps),
         )
-        self._outbox.greet(encode(welcome(hello, self.id, config, model, resume=self.token, characters=None)))
+        self._welcome(hello, None)
+
+    def _welcome(self, hello: Hello, characters: tuple[str, ...] | None) -> None:
+        quota = None if self.account is None else self.account.quota
+        answer = welcome(
+            hello, self.id, self._config, self._model, quota=quota, resume=self.token, characters=characters
+        )
+        self._outbox.greet(encode(answer))
 
     # Messages
 
@@ -277,21 +336,21 @@ class Session:
         entry = TimelinePrompt(
             id=message.id, text=message.text, seconds=message.seconds, seed=message.seed, guidance=message.guidance
         )
-        return self._play(message, (entry,), message.id)
+        return self._play(message, (entry,), message.id, now)
 
     def _on_timeline(self, message: Timeline, now: float) -> Error | None:
-        return self._play(message, message.prompts, message.id)
+        return self._play(message, message.prompts, message.id, now)
 
     def _play(
-        self, message: Prompt | Timeline, prompts: tuple[TimelinePrompt, ...], request_id: str | None
+        self, message: Prompt | Timeline, prompts: tuple[TimelinePrompt, ...], request_id: str | None, now: float
     ) -> Error | None:
         assert self._settings is not None
         timeline = self._characters.get(message.character)
         replace = message.mode == "replace"
         name = message.character
-        if timeline is None and len(self._characters) >= self._config.max_characters:
-            text = f"{len(self._characters)} characters exist, which is the limit; remove one first"
-            return refusal(ErrorCode.TOO_MANY_CHARACTERS, text, request_id, name)
+        full = None if timeline is not None else self._no_room_for_character()
+        if full is not None:
+            return refusal(ErrorCode.TOO_MANY_CHARACTERS, full, request_id, name)
         waiting = timeline.waiting if timeline is not None and not replace else 0
         most = self._config.max_queued_prompts
         if waiting + len(prompts) > most:
@@ -306,6 +365,7 @@ class Session:
         if timeline is None:
             timeline = CharacterTimeline(name, self._settings, self._latency, self._draw_seed)
             self._characters[name] = timeline
+            self._count_characters()
         entries = [
             Entry(
                 prompt.id,
@@ -317,7 +377,21 @@ class Session:
             for prompt in prompts
         ]
         timeline.play(entries, message.on_end, replace=replace)
+        if self._config.log_prompts:
+            LOG.info("session %s: prompts of %s: %s", self.id, shown(name), [entry.text for entry in entries])
+        if replace:
+            self._journal.prompted(name, prompts[0].id, now)
         return None
+
+    def _no_room_for_character(self) -> str | None:
+        count = len(self._characters)
+        if count >= self._config.max_characters:
+            return f"{count} characters exist, which is the limit; remove one first"
+        return None if self.account is None else self.account.no_room_for_character()
+
+    def _count_characters(self) -> None:
+        if self.account is not None:
+            self.account.count_characters(self.id, len(self._characters))
 
     def _on_steer(self, message: Steer, now: float) -> Error | None:
         timeline = self._characters.get(message.character)
@@ -341,6 +415,8 @@ class Session:
                 timeline.remove()
                 self._collect()
                 del self._characters[message.character]
+                self._journal.removed(message.character)
+                self._count_characters()
             case "root_motion_on" | "root_motion_off":
                 timeline.set_root_motion(message.action == "root_motion_on")
         return None
@@ -461,6 +537,7 @@ class Session:
         if code in FATAL:
             self._refuse_for_good(code, error.message)
             return
+        self._journal.refused(code)
         if not silent:
             self._send(error)
         if self._refused.add(now):
@@ -469,6 +546,7 @@ class Session:
 
     def _refuse_for_good(self, code: ErrorCode, text: str) -> None:
         if self.closing is None:
+            self._journal.refused(code)
             message = text[: limits.MAX_ERROR_CHARACTERS]
             self._outbox.put_last_words(encode(Error(code=code.value, message=message)))
             self.closing = Close(int(FATAL[code]), message)
@@ -479,6 +557,7 @@ class Session:
         for timeline in self._characters.values():
             for status in timeline.take_statuses():
                 self._send(status)
+                self._journal.status(status.status)
 
     def _send(self, message: ServerMessage) -> None:
         self._check_room(self._outbox.put(encode(message)))

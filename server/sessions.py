@@ -6,14 +6,16 @@ import logging
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from protocol.messages import Hello
+from server.access import Access, Account
 from server.config import ServeConfig
 from server.greeting import ModelInfo
+from server.observer import Observer
 from server.session import Session
-from server.timeline import Latency
+from server.timeline import CharacterTimeline, Latency
 
 LOG = logging.getLogger(__name__)
 TOKEN_BYTES: Final = 24
@@ -32,15 +34,25 @@ class Sessions:
         latency: Latency,
         rng: random.Random,
         ended: Callable[[str], object],
+        access: Access | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._config, self._model, self._latency, self._rng, self._ended = config, model, latency, rng, ended
+        self._access = access or Access(config)
+        self._observer = observer or Observer()
         self._held: dict[str, tuple[Session, Callable[[], None]]] = {}  # by token, with how to make the holder let go
+        self._served: dict[str, Session] = {}  # by id
         self._parked: OrderedDict[str, tuple[Session, float]] = OrderedDict()  # by token, until when
 
     @property
     def parked(self) -> int:
         """Sessions without a connection."""
         return len(self._parked)
+
+    @property
+    def timelines(self) -> Iterator[CharacterTimeline]:
+        """Of the characters of all sessions that a connection serves."""
+        return (timeline for session in self._served.values() for timeline in session.timelines)
 
     def open(self, *, full: bool) -> Session:
         """A session for a new connection; its `hello` may turn it into an earlier one, its ``successor``."""
@@ -53,38 +65,50 @@ class Sessions:
             self._rng,
             full=full,
             token=token,
-            find=self._find,
+            find=lambda hello, account, now: self._find(hello, account, now, full=full),
+            access=self._access,
+            observer=self._observer,
         )
 
     def hold(self, session: Session, let_go: Callable[[], None]) -> None:
         """A connection serves a greeted session. ``let_go`` makes it stop at once, when another one takes it over."""
+        self._served[session.id] = session
         if session.token is not None:
             self._held[session.token] = (session, let_go)
 
     def leave(self, session: Session, now: float, *, dropped: bool) -> bool:
         """The connection that held the session is gone. ``dropped``: its client may come back. Returns whether it is kept."""
         self._expire(now)
+        self._served.pop(session.id, None)
         if session.token is not None:
             self._held.pop(session.token, None)
         if not (dropped and session.greeted) or session.token is None:
-            self._ended(session.id)
+            self._end(session.id)
             return False
+        if session.account is not None:
+            session.account.disconnect(session.id)
         session.park(now)
         self._parked[session.token] = (session, now + self._config.resume_seconds)
         LOG.info("session %s: dropped, kept for %g s", session.id, self._config.resume_seconds)
         while len(self._parked) > self._config.max_parked:
-            self._end_oldest()
-        return True
+            # Neither the oldest nor the newest: a client that connects and drops all the time would push all others out.
+            self._end_parked(min(self._parked, key=lambda token: self._parked[token][0].sent), "has no room to be kept")
+        return session.token in self._parked
 
-    def _find(self, hello: Hello, now: float) -> Session | None:
-        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit."""
+    def _find(self, hello: Hello, account: Account, now: float, *, full: bool) -> Session | None:
+        """The session that ``hello`` resumes, taken from where it is; None when there is none, or it does not fit.
+
+        ``full``: there is no room for one that waits, but one that a connection holds has a place, and keeps it.
+        HelloError when ``account`` has no connection left for it; it is kept then.
+        """
         self._expire(now)
         token = hello.resume
         if token is None:
             return None
-        if token in self._parked and self._parked[token][0].fits(hello):
+        if not full and token in self._parked and self._parked[token][0].fits(hello, account):
+            account.connect(self._parked[token][0].id)
             session, _ = self._parked.pop(token)
-        elif token in self._held and self._held[token][0].fits(hello):
+        elif token in self._held and self._held[token][0].fits(hello, account):
             session, let_go = self._held.pop(token)
             let_go()
             session.park(now)
@@ -96,9 +120,13 @@ class Sessions:
 
     def _expire(self, now: float) -> None:
         while self._parked and next(iter(self._parked.values()))[1] <= now:
-            self._end_oldest()
+            self._end_parked(next(iter(self._parked)), "its client did not come back")
 
-    def _end_oldest(self) -> None:
-        _, (session, _) = self._parked.popitem(last=False)
-        LOG.info("session %s: its client did not come back", session.id)
-        self._ended(session.id)
+    def _end_parked(self, token: str, why: str) -> None:
+        session, _ = self._parked.pop(token)
+        LOG.info("session %s: %s", session.id, why)
+        self._end(session.id)
+
+    def _end(self, session_id: str) -> None:
+        self._access.end(session_id)
+        self._ended(session_id)

@@ -22,9 +22,13 @@ from server.track import Track
 
 STEP_FRAMES: Final = 4
 """The model's step of 0.2 s in its frames; lengths are multiples of it, and a context shorter than it is useless."""
+LEAST_REST_FRAMES: Final = 20
+"""A rest shorter than this is made with the first frames."""
 RETRY_SECONDS: Final = 0.25
 FAILED_IDLE_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 1.0
+FORGET_SECONDS: Final = 0.5
+"""What has been shown is dropped in stretches so long: each costs the same."""
 
 
 class Latency:
@@ -66,11 +70,16 @@ class TimelineSettings:
     context_frames: int
     max_frames: int
     foot_lock: bool = True
+    first_frames: int | None = None
+    """Of a longer prompt that takes effect at once, so many are asked for first, to show sooner, and then the rest."""
 
 
 @dataclass(eq=False)
 class Entry:
-    """One accepted prompt. ``frames`` at the model's rate, None: the model's choice; ``end`` of its planned motion."""
+    """One accepted prompt. ``frames`` at the model's rate, None: the model's choice; ``end`` of its planned motion.
+
+    ``left`` of them are not made yet; what is made came in ``parts``.
+    """
 
     id: str | None
     text: str
@@ -79,6 +88,7 @@ class Entry:
     guidance: float | None = None
     left: int = 0
     end: int = 0
+    parts: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +138,7 @@ class CharacterTimeline:
         self._retry_at = -math.inf
         self._statuses: list[PromptStatus] = []
         self._next = 0
+        self._forget_at = 0
         self._anchor: tuple[float, float] | None = None  # frame shown at a time
         self._reported: tuple[int, float] | None = None  # playhead and when it came
         self._paused_at: float | None = None
@@ -234,7 +245,13 @@ class CharacterTimeline:
         room = self._settings.max_frames - (self._settings.context_frames if context is not None else 0)
         length = entry.left or entry.frames
         frames = min(length, room) if length is not None else None
-        seed = entry.seed if entry.end == 0 else self._draw_seed()
+        first = self._settings.first_frames
+        if entry.end == 0 and self._at_once and context is not None and first is not None and length is not None:
+            frames = first if length >= first + LEAST_REST_FRAMES else frames
+        # The parts of a prompt are as its seed has them; each repetition is another.
+        seed = (
+            (entry.seed + entry.parts) % (limits.MAX_SEED + 1) if entry.left or not entry.parts else self._draw_seed()
+        )
         request = MotionRequest(entry.text, frames, seed, entry.guidance, None, context)
         self.pending = Pending(entry, splice, request, now)
         return request
@@ -268,6 +285,7 @@ class CharacterTimeline:
         entry.left = max(0, wanted - len(result)) if wanted is not None else 0
         entry.left -= entry.left % STEP_FRAMES
         entry.end = splice + len(result)
+        entry.parts += 1
         self._at_once = False
         if self._queue and self._queue[0] is entry:
             self._queue.popleft()
@@ -284,14 +302,10 @@ class CharacterTimeline:
         """The frames to send now, each run of one prompt; stale ones are skipped. Counts them as sent."""
         if self._track.end == 0 or self._paused_at is not None:
             return []
-        rate = self._settings.frame_rate
         if self._anchor is None:
             self._anchor = (0.0, now)
         position = self._position(now)
-        end = math.floor(position + self._settings.lead * rate + 1e-6) + 1
-        if self._reported is not None:
-            end = min(end, self._reported[0] + math.floor(self._settings.max_ahead * rate) + 1)
-        end = max(end, self.highest_sent + 1)  # what was overwritten is due at once
+        end = self._due_end(position)
         stale = math.floor(position) + 1
         if 0 <= self.highest_sent < self._next < stale:
             self.dropped += stale - self._next
@@ -303,9 +317,29 @@ class CharacterTimeline:
             self._next = end
             self.highest_sent = max(self.highest_sent, end - 1)
         self._finish()
-        shown = self._reported[0] if self._reported is not None else math.floor(position)
-        self._track.forget(min(shown, self._next) - 1, max(2, self._settings.context_frames))
+        if self._next >= self._forget_at:
+            self._forget_at = self._next + round(FORGET_SECONDS * self._settings.frame_rate)
+            shown = self._reported[0] if self._reported is not None else math.floor(position)
+            self._track.forget(min(shown, self._next) - 1, max(2, self._settings.context_frames))
         return runs
+
+    def _due_end(self, position: float) -> int:
+        """One past the last frame that is due."""
+        rate = self._settings.frame_rate
+        end = math.floor(position + self._settings.lead * rate + 1e-6) + 1
+        if self._reported is not None:
+            end = min(end, self._reported[0] + math.floor(self._settings.max_ahead * rate) + 1)
+        return max(end, self.highest_sent + 1)  # what was overwritten is due at once
+
+    def made_ahead(self, now: float) -> float | None:
+        """Seconds of frames that are made beyond those due, negative when some of these are not; None when no more can be."""
+        if self._track.end == 0 or self._paused_at is not None or self._track.made >= self._track.can_make:
+            return None
+        return (self._track.made - self._due_end(self._position(now))) / self._settings.frame_rate
+
+    def to_make(self, now: float, ahead: float) -> tuple[Track, int]:
+        """The track, and up to which frame it is to be made to have all that is due and ``ahead`` seconds more."""
+        return self._track, self._due_end(self._position(now)) + math.ceil(ahead * self._settings.frame_rate)
 
     def _runs(self, first: int, end: int) -> Iterator[Run]:
         starts = [self._track.first_frame(segment.start) for segment in self._segments]

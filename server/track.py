@@ -8,12 +8,13 @@ locked last, on the client's frames: a foot on the ground stays there also while
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from protocol.poses import Poses, contact_bits, contact_flags
+from protocol.poses import Poses, contact_bits
 from protocol.skeleton import Skeleton, default_skeleton
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, without_flicker
@@ -22,14 +23,14 @@ from server.motion.motion import Motion, concatenate
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
 from server.motion.steering import Course, Target, bend
-from server.motion.transition import hold, inertialize
+from server.motion.transition import hold, inertialize, top_speeds
 from server.motion.transition import place_after as placed
 from server.pace import FASTEST, Pace
 
 # Frames are locked in blocks whose ends depend on the clock; what is locked must not, so nothing looks at what follows.
 _CAUSAL: Final = ContactSettings(least_contact=0.0, least_gap=0.0)
-AHEAD_SECONDS: Final = 4.0
-"""Client frames are made this much further than asked for: in larger blocks each costs less."""
+MARGIN_SECONDS: Final = 0.3
+"""Frames that are asked for and not made yet are made with so many more: one by one they would cost many times as much."""
 
 
 def resample(motion: Motion, times: Array) -> Poses:
@@ -64,19 +65,35 @@ class Track:
         self.start = 0
         self.travels = True
         self._skeleton = skeleton or default_skeleton()
+        self._fastest = top_speeds(self._skeleton)
         self._motion: Motion | None = None
         self._course = Course.empty()  # of the first frames of _motion
         self._target, self._target_at = Target(), 0
         self._pace = Pace(fps, frame_rate)
         self._poses = _no_poses()
         self._first = 0  # client index of _poses[0]
-        self._lock = FootLock(self._skeleton, frame_rate, half_life, contacts=_CAUSAL) if foot_lock else None
+        self.lock = FootLock(self._skeleton, frame_rate, half_life, contacts=_CAUSAL) if foot_lock else None
         self._feet: FootState | None = None  # after each of _poses
 
     @property
     def end(self) -> int:
         """One past the last model frame; equal to ``start`` when nothing is planned yet."""
         return self.start + (len(self._motion) if self._motion is not None else 0)
+
+    @property
+    def settings(self) -> Hashable:
+        """What frames must have in common to be made together."""
+        return self.fps, self.frame_rate, self.half_life, self._skeleton.name, self.lock is not None
+
+    @property
+    def feet(self) -> FootState | None:
+        """Of the last frame made; None while there is none."""
+        return self._feet[-1] if self._feet is not None and len(self._poses) else None
+
+    @property
+    def made(self) -> int:
+        """One past the last client frame that is made."""
+        return self._first + len(self._poses)
 
     @property
     def first_held(self) -> int:
@@ -118,7 +135,7 @@ class Track:
             return self._rework(at)
         if place:
             motion = placed(before, motion)
-        motion = inertialize(before, motion, self.fps, self.half_life)
+        motion = inertialize(before, motion, self.fps, self.half_life, self._fastest)
         kept = self._motion[: at - self.start]
         seam = np.concatenate([kept.rotations[-1:], motion.rotations])
         motion = replace(motion, rotations=rot.unroll(seam)[1:])
@@ -143,16 +160,14 @@ class Track:
 
     def reach(self, end: int) -> int:
         """Makes client frames up to ``end`` (excluded); returns how far the planned motion allowed, ``end`` at most."""
-        have = self._first + len(self._poses)
-        if self._motion is not None and have < end:
-            self._make(have, end + math.ceil(AHEAD_SECONDS * self.frame_rate))
-        return min(end, self._first + len(self._poses))
+        if self.made < end:
+            make([(self, end + math.ceil(MARGIN_SECONDS * self.frame_rate))])
+        return min(end, self.made)
 
     def poses(self, first: int, end: int) -> Poses:
         """Client frames ``first``..``end`` (end excluded), which must be held."""
-        held = self._first + len(self._poses)
-        if not self._first <= first <= end <= held:
-            raise IndexError(f"frames {first}..{end} are not held; the track has {self._first}..{held}")
+        if not self._first <= first <= end <= self.made:
+            raise IndexError(f"frames {first}..{end} are not held; the track has {self._first}..{self.made}")
         return self._poses[first - self._first : end - self._first]
 
     def forget(self, client_frame: int, context_frames: int) -> None:
@@ -178,12 +193,20 @@ class Track:
         self._pace.cut(first)
         return first
 
-    def _make(self, first: int, end: int) -> None:
-        """Client frames ``first``, the next one to make, to ``end``, or as far as the motion goes."""
-        assert self._motion is not None
+    @property
+    def can_make(self) -> int:
+        """One past the last client frame that the planned motion allows; an estimate where pace may change."""
+        return self._pace.first_frame(self.end)
+
+    def window(self, end: int) -> Window | None:
+        """What the client frames from the next one to make to ``end`` are made of, as far as the motion goes."""
+        if self._motion is None or self.made >= end:
+            return None
         known = self._pace.end - 1
         time = self._pace.time(known)
         needed = math.ceil(time + max(0, end - known) * FASTEST * self.fps / self.frame_rate) + 1
+        if not self._target.turns:
+            needed = self.end  # bending nothing costs the same for all of it
         self._course = bend(
             self._motion[: max(0, needed - self.start)],
             self._course,
@@ -193,37 +216,90 @@ class Track:
             travels=self.travels,
             afresh=self.start + len(self._course) <= self._target_at,
         )
-        speeds = np.linalg.norm(self._course.velocity, axis=-1)
-        self._pace.extend(end - 1, speeds, self.start, self._target.speed)
-        times = self._pace.times(first, min(end, self._pace.end)) - self.start
+        speeds = self._course.velocity if self._target.speed is not None else np.zeros((len(self._course), 2))
+        self._pace.extend(end - 1, np.linalg.norm(speeds, axis=-1), self.start, self._target.speed)
+        times = self._pace.times(self.made, min(end, self._pace.end))
         if not len(times):
-            return
-        low, high = max(0, math.floor(times[0])), math.ceil(times[-1]) + 1
-        window = _bent(self._motion[low:high], self._course[low:high])
-        fresh = resample(window, np.clip(times - low, 0.0, len(window) - 1.0))
-        if self._lock is not None:
-            fresh = self._locked(self._lock, fresh)
+            return None
+        low, high = max(0, math.floor(times[0]) - self.start), math.ceil(times[-1]) + 1 - self.start
+        return Window(self, self.start + low, self._motion[low:high], self._course[low:high], times)
+
+    def append(self, poses: Poses, feet: FootState | None) -> None:
+        """Client frames that have been made, with the state of the feet after each."""
+        if self._feet is not None and feet is not None and len(self._poses):
+            feet = self._feet.then(feet)
+        self._feet = feet
         self._poses = Poses(
-            np.concatenate([self._poses.root, fresh.root]),
-            np.concatenate([self._poses.rotations, fresh.rotations]),
-            np.concatenate([self._poses.contacts, fresh.contacts]),
+            np.concatenate([self._poses.root, poses.root]),
+            np.concatenate([self._poses.rotations, poses.rotations]),
+            np.concatenate([self._poses.contacts, poses.contacts]),
         )
 
-    def _locked(self, lock: FootLock, poses: Poses) -> Poses:
-        """``poses``, which come after those held, with the feet locked."""
-        flags = contact_flags(poses.contacts).astype(bool) & self.travels
-        before = self._feet[-1] if self._feet is not None and len(self._poses) else None
-        locked = lock.lock(poses.root.astype(np.float64), poses.rotations.astype(np.float64), flags, before)
-        self._feet = self._feet.then(locked.state) if self._feet is not None and before is not None else locked.state
-        contacts = contact_bits(locked.contacts) if self.travels else poses.contacts
-        return Poses(locked.root.astype(np.float32), locked.rotations.astype(np.float32), contacts)
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Planned frames of a track from ``start`` on, where they are shown, and the times of the client frames to be made.
+
+    ``start`` and ``times``, which are fractional, count the track's planned frames.
+    """
+
+    track: Track
+    start: int
+    planned: Motion
+    course: Course
+    times: Array
 
 
-def _bent(motion: Motion, course: Course) -> Motion:
-    """The motion where it is shown."""
-    rotations = motion.rotations.copy()
-    rotations[:, 0] = rot.mul(rot.about_y(course.yaw), rotations[:, 0])
-    return replace(motion, root=course.root, rotations=rotations, heading=motion.heading + course.yaw)
+def make(wanted: Iterable[tuple[Track, int]]) -> None:
+    """Makes the client frames of each track up to the one given with it (excluded), as far as its motion goes.
+
+    All in one: the calls of numpy, most of the time of a single block, are shared. A track's frames are the same, bit for
+    bit, whatever is made with them and in however many steps.
+    """
+    alike: dict[Hashable, list[Window]] = {}
+    for track, end in wanted:
+        if (window := track.window(end)) is not None:
+            alike.setdefault((track.settings, track.feet is None), []).append(window)
+    for windows in alike.values():
+        _make(windows)
+
+
+def _make(windows: Sequence[Window]) -> None:
+    """Makes the windows of tracks with the same settings, that all begin or all go on."""
+    counts = [len(window.times) for window in windows]
+    most = max(counts)
+    # (T, N) times in frames of the track, the shorter ones padded with their last.
+    times = np.stack([np.pad(window.times, (0, most - len(window.times)), "edge") for window in windows], axis=1)
+    ends = np.cumsum([len(window.planned) for window in windows])
+    shift = np.array([end - len(w.planned) - w.start for w, end in zip(windows, ends.tolist(), strict=True)])
+    low = np.floor(times + 1e-9)  # of the track, not of the window: the fraction must not depend on where it begins
+    fraction = np.clip(times - low, 0.0, 1.0)
+    at = np.clip(low.astype(np.int64) + shift, 0, ends - 1)
+    after, nearest = np.minimum(at + 1, ends - 1), np.minimum(at + (fraction > 0.5), ends - 1)
+
+    planned = np.concatenate([window.planned.rotations for window in windows])
+    yaw = np.concatenate([window.course.yaw for window in windows])
+    planned[:, 0] = rot.mul(rot.about_y(yaw), planned[:, 0])
+    path = np.concatenate([window.course.root for window in windows])
+    flags = np.concatenate([window.planned.contacts for window in windows])[nearest]
+    root = path[at] * (1.0 - fraction[..., None]) + path[after] * fraction[..., None]
+    rotations = rot.slerp(
+        planned[at], planned[after], np.broadcast_to(fraction[..., None], (*at.shape, planned.shape[1]))
+    )
+
+    lock, states = windows[0].track.lock, None
+    if lock is not None:
+        travels = np.array([window.track.travels for window in windows])
+        befores = [window.track.feet for window in windows]
+        before = FootState.stack([feet for feet in befores if feet is not None]) if befores[0] is not None else None
+        root, rotations, states = lock.lock(root, rotations, flags & travels[:, None], before)
+        flags = np.where(travels[:, None], states.held.reshape(flags.shape), flags)
+    root, rotations, contacts = root.astype(np.float32), rotations.astype(np.float32), contact_bits(flags)
+    for body, (window, count) in enumerate(zip(windows, counts, strict=True)):
+        mine = (slice(count), body)
+        window.track.append(
+            Poses(root[mine], rotations[mine], contacts[mine]), states[mine] if states is not None else None
+        )
 
 
 def _no_poses() -> Poses:

@@ -17,19 +17,25 @@ BOUND_S = 240
 CHAIN = ("protocol", "motion", "engine", "batcher", "timeline", "session", "connection", "app", "cli")
 SIDE_ROOMS = {
     "files": (),
+    "cache": (),
+    "hub": ("cache", "files", "models"),
     "config": ("protocol",),
+    "observer": (),
+    "logs": (),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files"),
-    "evaluation": ("protocol", "motion", "models"),
+    "evaluation": ("protocol", "motion", "models", "engine", "files"),
     "export": ("protocol", "motion", "files"),
     "preview": ("protocol", "motion", "export"),
 }
 EXTRA_DOORS = {
-    "engine": ("models",),
-    "session": ("config",),
-    "connection": ("config",),
-    "app": ("config",),
-    "cli": ("config", "training", "export", "preview", "evaluation"),
+    "motion": ("files",),
+    "engine": ("models", "observer", "cache"),
+    "batcher": ("observer",),
+    "session": ("config", "observer"),
+    "connection": ("config", "observer", "logs"),
+    "app": ("config", "observer", "logs"),
+    "cli": ("config", "observer", "logs", "training", "export", "preview", "evaluation", "hub", "cache", "models"),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
@@ -40,12 +46,25 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
+    "ahead": "timeline",
+    "ticks": "connection",
+    "model_calls": "batcher",
     "clips": "session",
     "outbox": "session",
     "sessions": "session",
     "greeting": "session",
     "refusals": "session",
+    "access": "session",
+    "settings": "config",
+    "metrics": "observer",
+    "stopwatch": "observer",
+    "tracing": "observer",
+    "certificates": "app",
+    "web": "app",
+    "serve_options": "cli",
     "commands": "cli",
+    "model_commands": "cli",
+    "doctor": "cli",
     "serving": "cli",
     "play": "cli",
     "show": "cli",
@@ -54,13 +73,15 @@ ROOM_OF = {
 """Modules right below ``server`` that do not carry the name of their room."""
 
 LIBRARIES = {
-    "torch": {"models", "engine", "training", "evaluation"},
+    "torch": {"models", "engine", "training", "evaluation", "hub"},
     "safetensors": {"models", "training"},
     "tokenizers": {"models"},
     "open_clip": {"models"},
     "websockets": {"protocol", "connection", "app", "preview"},
     "viser": {"preview"},
     "msgpack": {"protocol"},
+    "prometheus_client": {"observer"},
+    "opentelemetry": {"observer"},
 }
 """Library -> the only rooms that may import it."""
 

@@ -189,6 +189,26 @@ def valid_cases() -> list[ValidCase]:
     ]
 
 
+def _with_extensions(case: ValidCase) -> ValidCase:
+    """The message with an unknown key that holds extension values of every width, of types that mean something and not."""
+    values = (
+        b"\xd4\xfe\x00",  # fixext 1 of type -2
+        b"\xd5\x80\x00\x00",  # fixext 2 of type -128
+        b"\xd4\xff\x00",  # time stamps of a length that they never have,
+        b"\xc7\x00\xff",
+        b"\xc8\x00\x05\xff" + bytes(5),
+        b"\xd7\xff" + b"\xff" * 8,  # and with more than a second of nanoseconds
+        b"\xc7\x0c\xff" + b"\xff" * 12,
+        b"\xc9\x00\x00\x00\x01\x7f\xc1",  # ext 32 of type 127
+        b"\xd8\xc8" + b"\xc1" * 16,  # fixext 16 of type -56
+    )
+    fields = msgpack.unpackb(case.data)
+    entries = b"".join(map(msgpack.packb, (part for item in fields.items() for part in item)))
+    unknown = msgpack.packb("future") + bytes([0x90 + len(values)]) + b"".join(values)
+    head = msgpack.Packer().pack_map_header(len(fields) + 1)
+    return replace(case, name=f"{case.name}_unknown_extensions", data=head + unknown + entries, canonical=False)
+
+
 def alternative_cases() -> list[ValidCase]:
     """Other bytes with the same meaning as valid messages; readers accept all of them."""
     styles = {
@@ -219,6 +239,7 @@ def alternative_cases() -> list[ValidCase]:
             for change, changed in changes.items()
         ]
     prompt = canonical["prompt"]
+    cases += [_with_extensions(canonical[name]) for name in ("prompt", "welcome", "frames")]
     doubled = b"\x84" + b"".join(
         map(msgpack.packb, ("text", "a person sits", "type", "prompt", "id", "p1", "text", "a person walks forward"))
     )

@@ -71,6 +71,8 @@ def changes() -> list[Change]:
         Change("prompt_seconds_string", "prompt", {"seconds": "auto"}),
         Change("prompt_seconds_infinite", "prompt", {"seconds": math.inf}),
         Change("prompt_seconds_boolean", "prompt", {"seconds": True}),
+        Change("prompt_seconds_timestamp", "prompt", {"seconds": msgpack.Timestamp(2, 0)}),
+        Change("prompt_mode_extension", "prompt", {"mode": msgpack.ExtType(5, b"queue")}),
         Change("prompt_seed_negative", "prompt", {"seed": -1}),
         Change("prompt_seed_big", "prompt", {"seed": limits.MAX_SEED + 1}),
         Change("prompt_seed_float", "prompt", {"seed": 1.0}),

@@ -88,6 +88,10 @@ class TokenEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(latent, heads, ff, dropout) for _ in range(layers))
 
+    def encoder_layers(self) -> list[EncoderLayer]:
+        """The layers, from input to output."""
+        return [layer for layer in self.layers if isinstance(layer, EncoderLayer)]
+
     def forward(self, prefix: Tensor, tokens: Tensor, padding: Tensor | None, places: Tensor | None = None) -> Tensor:
         """Encoded tokens (G B, N, L) from prefix (G B, P, L), tokens (B, N, L), padding (B, N) bool with True = pad.
 
@@ -139,7 +143,7 @@ def init_weights(module: nn.Module) -> None:
     if isinstance(module, TokenEncoder):
         # What each layer adds is turned down with depth, or post-norm layers are unstable at a useful learning rate: Wang et
         # al. 2022, DeepNet, table 2.
-        for layer in module.layers:
+        for layer in module.encoder_layers():
             for linear in (layer.attention.out, layer.down):
                 nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * (8 * len(module.layers)) ** -0.25)
 
@@ -154,17 +158,18 @@ def look_at_neighbours(encoder: TokenEncoder, inputs: Sequence[nn.Linear]) -> No
     transformers so. ``inputs`` are the projections whose outputs enter the encoder: they, and what these layers add, start
     without the values in which the heads read the places.
     """
-    pairs = encoder.layers[0].attention.out.in_features // encoder.layers[0].attention.heads // 2
-    width = encoder.positions.shape[1]
+    layers = encoder.encoder_layers()
+    width, heads = encoder.positions.shape[1], layers[0].attention.heads
+    size = width // heads
+    pairs = size // 2
     angles = torch.exp(torch.arange(pairs) * (-2 * math.log(10000.0) / width))  # radians a place, the fastest first
     for linear in inputs:
         linear.weight[: 2 * pairs] = 0
-    for layer in encoder.layers[: (len(encoder.layers) + 1) // 2]:
+    for layer in layers[: (len(layers) + 1) // 2]:
         attention = layer.attention
         for linear in (attention.out, layer.down):
             linear.weight[: 2 * pairs] = 0
-        size = width // attention.heads
-        for head, offset in zip(range(attention.heads * 2 // 3), _OFFSETS, strict=False):
+        for head, offset in zip(range(heads * 2 // 3), _OFFSETS, strict=False):
             turns = torch.stack([(angles * offset).cos(), (angles * offset).sin()])
             query, key = (attention.qkv.weight[part * width + head * size :][:size] for part in (0, 1))
             for rows in (query, key):

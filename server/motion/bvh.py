@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from protocol.skeleton import Skeleton
+from server.files import write_atomically
 from server.motion import rotation as rot
 from server.motion.rotation import Array
 
@@ -205,6 +206,7 @@ def write_bvh(path: Path, local: Array, root: Array, skeleton: Skeleton, fps: fl
     """Write local rotations (T, J, 4) and root positions (T, 3) metres as a BVH in centimetres, channels Z X Y.
 
     The rest pose is the skeleton's T-pose facing +Z, so every program that reads BVH shows the same joint positions.
+    A file that is there stays whole until the new one is; OSError when that cannot be written.
     """
     children = {joint: [c for c, p in enumerate(skeleton.parents) if p == joint] for joint in range(len(skeleton))}
     lines: list[str] = ["HIERARCHY"]
@@ -237,4 +239,4 @@ def write_bvh(path: Path, local: Array, root: Array, skeleton: Skeleton, fps: fl
     table = np.concatenate([np.asarray(root, dtype=np.float64) * 100.0, euler.reshape(len(euler), -1)], axis=1)
     lines += ["MOTION", f"Frames: {len(table)}", f"Frame Time: {1.0 / fps:.8f}"]
     lines += [" ".join(f"{value:.6f}" for value in row) for row in table]
-    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_atomically(path, lambda temporary: temporary.write_text("\n".join(lines) + "\n", encoding="ascii"))

@@ -43,18 +43,18 @@ def clean_contacts(
     settings: ContactSettings = DEFAULT,
     before: tuple[Array, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Contacts (T, 4) bool of foot joints ``feet`` (T, 4, 3), metres, +Y up, floor at y = 0.
+    """Contacts (T, …, 4) bool of foot joints ``feet`` (T, …, 4, 3), metres, +Y up, floor at y = 0; … are none or several bodies.
 
-    ``flags`` (T, 4): a model's or a feature's own contacts; they must agree for a contact to begin and to last, and replace
-    the speed that ends it. ``before``: positions (4, 3) and contacts (4,) of the frame just before, when this stretch
+    ``flags`` (T, …, 4): a model's or a feature's own contacts; they must agree for a contact to begin and to last, and replace
+    the speed that ends it. ``before``: positions (…, 4, 3) and contacts (…, 4) of the frame just before, when this stretch
     continues another. Only runs that begin and end within the stretch are closed or dropped, so a stretch that is
     continued later keeps what it said about its end.
     """
     if not len(feet):
-        return np.zeros((0, 4), dtype=bool)
-    held = np.zeros(4, dtype=bool) if before is None else before[1]
+        return np.zeros(feet.shape[:-1], dtype=bool)
+    held = np.zeros(feet.shape[1:-1], dtype=bool) if before is None else before[1]
     previous = feet[:1] if before is None else before[0][None]
-    speed = np.linalg.norm(np.diff(np.concatenate([previous, feet]), axis=0), axis=-1) * fps  # (T, 4)
+    speed = np.linalg.norm(np.diff(np.concatenate([previous, feet]), axis=0), axis=-1) * fps  # (T, …, 4)
     if before is None and len(feet) > 1:
         speed[0] = speed[1]
     height = feet[..., 1]
@@ -65,25 +65,28 @@ def clean_contacts(
 
 
 def without_flicker(flags: np.ndarray, fps: float, settings: ContactSettings = DEFAULT) -> np.ndarray:
-    """Contacts (T, 4) bool with gaps closed and contacts dropped that are shorter than ``settings`` says."""
+    """Contacts (T, …, 4) bool with gaps closed and contacts dropped that are shorter than ``settings`` says."""
     flags = replace_short_runs(flags, False, round(settings.least_gap * fps))
     return replace_short_runs(flags, True, round(settings.least_contact * fps))
 
 
 def hysteresis(enter: np.ndarray, stay: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """State (T, N) bool that turns on where ``enter`` and off where not ``stay``; ``before`` (N,) is the state just before."""
-    decides = np.concatenate([np.ones_like(enter[:1]), enter | ~stay])  # (T + 1, N)
+    """State (T, …) bool that turns on where ``enter`` and off where not ``stay``; ``before`` (…) is the state just before."""
+    decides = np.concatenate([np.ones_like(enter[:1]), enter | ~stay])  # (T + 1, …)
     value = np.concatenate([before[None], enter & stay])
-    last = np.maximum.accumulate(np.where(decides, np.arange(len(decides))[:, None], 0), axis=0)
+    last = np.maximum.accumulate(np.where(decides, np.arange(len(decides)).reshape(-1, *[1] * before.ndim), 0), axis=0)
     return np.take_along_axis(value, last, axis=0)[1:]
 
 
 def replace_short_runs(flags: np.ndarray, value: bool, frames: int) -> np.ndarray:
-    """``flags`` (T, N) with runs of ``value`` shorter than ``frames`` inverted, but for those at either end."""
+    """``flags`` (T, …) with runs of ``value`` shorter than ``frames`` inverted, but for those at either end."""
+    if frames <= 1:
+        return flags
     result = flags.copy()
-    for column in range(flags.shape[1]):
-        changes = np.flatnonzero(flags[1:, column] != flags[:-1, column]) + 1
+    columns = result.reshape(len(flags), -1)  # a view
+    for column in columns.T:
+        changes = (np.flatnonzero(column[1:] != column[:-1]) + 1).tolist()
         for start, end in pairwise(changes):
-            if flags[start, column] == value and end - start < frames:
-                result[start:end, column] = not value
+            if end - start < frames and column[start] == value:
+                column[start:end] = not value
     return result

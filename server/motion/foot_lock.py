@@ -5,11 +5,13 @@ it is let go, its offset from the planned motion decays as the offsets of a spli
 nothing jumps. A held toe is the pivot of a lifting heel, a held heel that of a lifting toe.
 
 Held means held over the ground; up and down a held joint sinks as the planned one does, to the floor, and does not rise.
-Only the past counts: what is locked can be continued from the :class:`FootState` after any frame.
+Only the past counts: what is locked can be continued from the :class:`FootState` after any frame. Several bodies are locked
+at once, each as if it were alone: numpy's calls take most of the time, and are as many for one body as for many.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,19 +19,18 @@ import numpy as np
 
 from protocol.skeleton import Skeleton
 from server.motion.contacts import ContactSettings, clean_contacts
-from server.motion.legs import LegPose, Legs
+from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.rotation import Array
 from server.motion.transition import decay
 
 _FLOOR = np.array([0.06, 0.0])  # m, the lowest that a held heel (the ankle joint) and toe sink
 _NEGLIGIBLE = 1e-5  # m, an offset that is over
-_FREE = np.zeros(2, dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
 class FootState:
-    """What locking must know of one frame to go on after it, or of a stretch: every array may have a leading T.
+    """What locking must know of one frame to go on after it: every array may have leading axes of frames and bodies.
 
     By foot (left, right): ``feet`` (2, 2, 3) planned heel and toe, metres; ``contacts`` (2, 2) which of them should be held,
     ``held`` (2, 2) which are; ``anchors`` (2, 2, 3) where; ``offsets`` (2, 2, 3) shown minus planned; ``released``
@@ -47,22 +48,41 @@ class FootState:
     pause: np.ndarray
     drop: Array
 
-    def __getitem__(self, frames: int | slice) -> FootState:
+    def __getitem__(self, frames: int | slice | tuple[int | slice, ...]) -> FootState:
         return FootState(*(array[frames] for array in vars(self).values()))
 
     @classmethod
-    def of_frames(cls, frames: int) -> FootState:
-        """Room for a stretch; nothing is held."""
+    def of_shape(cls, *shape: int) -> FootState:
+        """Room for the leading axes ``shape``; nothing is held."""
         return cls(
-            np.zeros((frames, 2, 2, 3)),
-            np.zeros((frames, 2, 2), dtype=bool),
-            np.zeros((frames, 2, 2), dtype=bool),
-            np.zeros((frames, 2, 2, 3)),
-            np.zeros((frames, 2, 2, 3)),
-            np.zeros((frames, 2, 2, 3)),
-            np.zeros((frames, 2), dtype=np.int64),
-            np.zeros((frames, 2), dtype=np.int64),
-            np.zeros(frames),
+            np.zeros((*shape, 2, 2, 3)),
+            np.zeros((*shape, 2, 2), dtype=bool),
+            np.zeros((*shape, 2, 2), dtype=bool),
+            np.zeros((*shape, 2, 2, 3)),
+            np.zeros((*shape, 2, 2, 3)),
+            np.zeros((*shape, 2, 2, 3)),
+            np.zeros((*shape, 2), dtype=np.int64),
+            np.zeros((*shape, 2), dtype=np.int64),
+            np.zeros(shape),
+        )
+
+    @classmethod
+    def stack(cls, states: Sequence[FootState]) -> FootState:
+        """States of one frame each as those of several bodies."""
+        return cls(*(np.stack(arrays) for arrays in zip(*(vars(state).values() for state in states), strict=True)))
+
+    def by_foot(self, axis: int) -> FootState:
+        """The same memory with bodies and feet, the axes from ``axis`` on, as one; ``drop`` has none of these."""
+        own = {"feet": 2, "contacts": 1, "held": 1, "anchors": 2, "offsets": 2, "released": 2, "frames": 0, "pause": 0}
+        arrays = vars(self)
+        return replace(
+            self,
+            **{
+                name: arrays[name].reshape(
+                    *arrays[name].shape[:axis], -1, *arrays[name].shape[arrays[name].ndim - axes :]
+                )
+                for name, axes in own.items()
+            },
         )
 
     def then(self, after: FootState) -> FootState:
@@ -72,7 +92,7 @@ class FootState:
 
 
 class Locked(NamedTuple):
-    """Root (T, 3) and local rotations (T, J, 4) with the feet locked; ``state`` after each frame, its ``held`` feet shown."""
+    """Root (T, …, 3) and local rotations (T, …, J, 4) with the feet locked; ``state`` after each frame."""
 
     root: Array
     rotations: Array
@@ -80,8 +100,8 @@ class Locked(NamedTuple):
 
     @property
     def contacts(self) -> np.ndarray:
-        """(T, 4) bool in the order of ``Skeleton.feet``."""
-        return self.state.held.reshape(-1, 4)
+        """The feet held (T, …, 4) bool in the order of ``Skeleton.feet``."""
+        return self.state.held.reshape(*self.state.held.shape[:-2], 4)
 
 
 class FootLock:
@@ -106,7 +126,7 @@ class FootLock:
         self._drop_kept = 0.5 ** (0.5 / (half_life * fps))  # from one frame to the next
         # What is left of an offset 1, 2, ... frames after its release, until a metre of it is negligible.
         left = decay(np.arange(1.0, 20.0 * half_life * fps) / fps, half_life)[0]
-        self._left = left[left > _NEGLIGIBLE]
+        self._left = np.append(left[left > _NEGLIGIBLE], 0.0)
         self._max_offset = max_offset
         self._pause = max(1, round(pause * fps))
         self._contacts = contacts or ContactSettings()
@@ -116,108 +136,101 @@ class FootLock:
     def lock(
         self, root: Array, rotations: Array, flags: np.ndarray | None = None, before: FootState | None = None
     ) -> Locked:
-        """Root (T, 3), metres, and local rotations (T, J, 4) with the feet locked. Pure.
+        """Root (T, …, 3), metres, and local rotations (T, …, J, 4) with the feet locked; … are none or several bodies. Pure.
 
-        ``flags`` (T, 4): the motion's own contacts, to be cleaned; None = from heights and speeds alone. ``before``: the
+        ``flags`` (T, …, 4): the motion's own contacts, to be cleaned; None = from heights and speeds alone. ``before``: the
         state after the frame just before (as ``Locked.state[-1]``); None = these are the first frames. Frames in which
-        no foot is away from its planned place come back bit for bit.
+        no foot is away from its planned place come back bit for bit, and so does a body whatever the others do.
         """
         pose = self._legs.pose(root, rotations)
-        feet = np.stack([pose.ankles, pose.toes], axis=2)  # (T, foot, heel or toe, 3)
-        last = (before.feet.reshape(4, 3), before.contacts.reshape(4)) if before is not None else None
-        contacts = clean_contacts(feet.reshape(-1, 4, 3), self._fps, flags, settings=self._contacts, before=last)
-        state = FootState.of_frames(len(root))
+        feet = np.stack([pose.ankles, pose.toes], axis=-2)  # (T, …, foot, heel or toe, 3)
+        bodies = feet.shape[1:-3]
+        last = (before.feet.reshape(*bodies, 4, 3), before.contacts.reshape(*bodies, 4)) if before is not None else None
+        flat = feet.reshape(*feet.shape[:-3], 4, 3)
+        contacts = clean_contacts(flat, self._fps, flags, settings=self._contacts, before=last)
+        state = FootState.of_shape(*feet.shape[:-3])
         state.feet[:] = feet
-        state.contacts[:] = contacts.reshape(-1, 2, 2)
-        before = before if before is not None else FootState.of_frames(1)[0]
-        for foot in (0, 1):
-            self._follow(foot, state, before)
+        state.contacts[:] = contacts.reshape(state.contacts.shape)
+        before = before if before is not None else FootState.of_shape(*bodies)
+        self._follow(state, before)
 
-        away = (np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(1, 2, 3))
+        away = np.asarray((np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(-3, -2, -1)))
         if away.any():
-            moved = np.flatnonzero(away)
-            state.drop[moved] = self._legs.drop(_part(pose, moved), feet[moved, :, 0] + state.offsets[moved, :, 0])
-        self._rise_slowly(state.drop, float(before.drop))
-        moved = np.flatnonzero(away | (state.drop > 0.0))
-        if not len(moved):
+            state.drop[away] = self._legs.drop(pose.of(away), feet[away][:, :, 0] + state.offsets[away][:, :, 0])
+        self._rise_slowly(state.drop, before.drop)
+        moved = np.asarray(away | (state.drop > 0.0))
+        if not moved.any():
             return Locked(root, rotations, state)
         shown = feet[moved] + state.offsets[moved]
         root, rotations, drop = root.copy(), rotations.copy(), state.drop[moved]
-        root[moved, 1] -= drop
-        rotations[moved] = self._legs.solve(_part(pose, moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
+        root[..., 1] -= state.drop
+        rotations[moved] = self._legs.solve(pose.of(moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
         return Locked(root, rotations, state)
 
-    def _rise_slowly(self, drop: Array, before: float) -> None:
-        """Lets ``drop`` (T,) fall off no faster than by half in two half-lives, so that the pelvis does not snap back up."""
-        if before == 0.0 and not drop.any():
+    def _rise_slowly(self, drop: Array, before: Array) -> None:
+        """Lets ``drop`` (T, …) fall off no faster than by half in two half-lives, so that the pelvis does not snap back up."""
+        if not before.any() and not drop.any():
             return
-        for frame, needed in enumerate(drop.tolist()):
-            before = max(needed, before * self._drop_kept)
-            before = before if before > _NEGLIGIBLE else 0.0
+        for frame, needed in enumerate(drop):
+            before = np.maximum(needed, before * self._drop_kept)
+            before = np.where(before > _NEGLIGIBLE, before, 0.0)
             drop[frame] = before
 
-    def _follow(self, foot: int, state: FootState, before: FootState) -> None:
-        """Fills in ``held`` and all that follows from it for one foot, run by run of equal contacts."""
-        contacts = state.contacts[:, foot]
-        changes = [*(np.flatnonzero((contacts[1:] != contacts[:-1]).any(axis=1)) + 1).tolist(), len(contacts)]
-        run = _Run.after(before, foot)
-        start = at = 0
-        while start < len(contacts):
-            while changes[at] <= start:
-                at += 1
-            end = changes[at]
-            if run.pause:
-                end = min(end, start + run.pause)
-                run.switch(_FREE, state.feet[start, foot])
-            else:
-                run.switch(contacts[start], state.feet[start, foot])
-            end = start + self._fill(run, foot, state, slice(start, end))
-            if end == start:
-                run.pause = self._pause
-                continue
-            if run.pause:
-                state.pause[start:end, foot] = run.pause - 1 - np.arange(end - start)
-                run.pause -= end - start
-            run.frames += end - start
-            run.anchors, run.offsets = state.anchors[end - 1, foot], state.offsets[end - 1, foot]
-            run.shown = state.feet[end - 1, foot] + run.offsets
-            start = end
+    def _follow(self, state: FootState, before: FootState) -> None:
+        """Fills in ``held`` and all that follows from it, run by run of equal contacts, all feet of all bodies at once."""
+        count = len(state.feet)
+        shown = state.by_foot(1)
+        ends = _run_ends(shown.contacts)
+        runs = _Runs.after(before.by_foot(0))
+        start = np.zeros(len(runs.frames), dtype=np.int64)
+        while len(feet := np.flatnonzero(start < count)):
+            start[feet] += self._fill(feet, start[feet], ends[start[feet], feet], runs, shown)
 
-    def _fill(self, run: _Run, foot: int, state: FootState, frames: slice) -> int:
-        """Fills in the frames of a run and returns how many there are until the foot is pulled too far."""
-        part = (frames, foot)
-        feet, anchors, offsets = state.feet[part], state.anchors[part], state.offsets[part]  # (n, 2, 3), views
-        count = len(feet)
-        state.held[part] = run.held
-        state.released[part] = run.released
-        state.frames[part] = run.frames + np.arange(1, count + 1)
-        anchors[:] = run.anchors
-        left = self._left[run.frames : run.frames + count, None, None] * run.released  # (up to n, 2, 3)
-        fading = slice(0, len(left))
-        heel, toe = run.held
-        pivot, led = (1, 0) if toe else (0, 1)
-        if heel or toe:
-            # Down with the lowest that the planned joints have been since they are held.
-            lowest = np.minimum.accumulate(feet[..., 1], axis=0)
-            lowest = np.minimum(lowest, run.anchors[:, 1])
-            anchors[..., 1] = np.maximum(lowest, np.minimum(run.anchors[:, 1], _FLOOR))
-            np.subtract(anchors, feet, out=offsets)
-            if heel != toe:
-                offsets[:, led] = offsets[:, pivot]
-                offsets[fading, led] += left[:, led] - left[:, pivot]
-            away = offsets[:, pivot, 0] ** 2 + offsets[:, pivot, 2] ** 2
-            if away.max() > self._max_offset**2:
-                count = int(np.argmax(away > self._max_offset**2))
-        else:
-            offsets[:] = 0.0
-            offsets[fading] = left
-            if not len(left) or np.abs(left[0]).max() < _NEGLIGIBLE:
-                return count
-        # The joint that is led is put where the bone between them allows.
-        shown = feet + offsets
-        bone = shown[:, led] - shown[:, pivot]
-        bone *= self._lengths[foot] / np.sqrt((bone * bone).sum(-1, keepdims=True))
-        offsets[:, led] = shown[:, pivot] + bone - feet[:, led]
+    def _fill(self, of: np.ndarray, start: np.ndarray, end: np.ndarray, runs: _Runs, state: FootState) -> np.ndarray:
+        """Fills in frames ``start`` to ``end`` (N,) of the feet ``of`` (N,), as far as they are not pulled away too far.
+
+        Returns how many frames (N,) that is.
+        """
+        free = runs.pause[of] > 0
+        end = np.where(free, np.minimum(end, start + runs.pause[of]), end)
+        runs.switch(of, state.contacts[start, of] & ~free[:, None], state.feet[start, of])
+        # A held toe, or else the heel, leads: it comes first here. The other joint is led by the bone between them.
+        order = np.where(runs.held[of, 1:], [1, 0], [0, 1])  # (N, 2)
+        held, anchors, released = (array[of[:, None], order] for array in (runs.held, runs.anchors, runs.released))
+        steps = np.arange((end - start).max())
+        frames = np.minimum(start[:, None] + steps, len(state.feet) - 1)  # (N, L)
+        feet = state.feet[frames[..., None], of[:, None, None], order[:, None]]  # (N, L, 2, 3)
+        left = self._left[np.minimum(runs.frames[of][:, None] + steps, len(self._left) - 1)]
+        fading = left[..., None, None] * released[:, None]
+        # Down with the lowest that the planned joints have been since they are held.
+        height = anchors[:, None, :, 1]
+        lowest = np.minimum(np.minimum.accumulate(feet[..., 1], axis=1), height)
+        anchors = np.repeat(anchors[:, None], len(steps), axis=1)
+        anchors[..., 1] = np.maximum(lowest, np.minimum(height, _FLOOR[order][:, None]))
+
+        offsets = np.where(held[:, None, :, None], anchors - feet, fading)
+        leads = held[:, 0] & ~held[:, 1]
+        offsets[leads, :, 1] = offsets[leads, :, 0] + fading[leads, :, 1] - fading[leads, :, 0]
+        far = offsets[..., 0, 0] ** 2 + offsets[..., 0, 2] ** 2 > self._max_offset**2
+        far &= held[:, :1] & (steps < (end - start)[:, None])
+        pulled = far.any(axis=1)
+        count = np.where(pulled, far.argmax(axis=1), end - start)
+        leader = feet[:, :, 0] + offsets[:, :, 0]
+        bone = feet[:, :, 1] + offsets[:, :, 1] - leader
+        bone *= self._lengths[of % 2, None, None] / np.sqrt((bone * bone).sum(-1, keepdims=True))
+        moves = held[:, :1] | (np.abs(fading).max(axis=(2, 3)) >= _NEGLIGIBLE)
+        offsets[:, :, 1] = np.where(moves[..., None], leader + bone - feet[:, :, 1], offsets[:, :, 1])
+
+        run, step = np.nonzero(steps < count[:, None])
+        at, foot = frames[run, step], of[run]
+        state.held[at, foot] = runs.held[foot]
+        state.released[at, foot] = runs.released[foot]
+        state.frames[at, foot] = runs.frames[foot] + step + 1
+        state.pause[at, foot] = np.maximum(runs.pause[foot] - 1 - step, 0)
+        state.anchors[at[:, None], foot[:, None], order[run]] = anchors[run, step]
+        state.offsets[at[:, None], foot[:, None], order[run]] = offsets[run, step]
+        runs.go_on(of, start, count, state)
+        runs.pause[of[pulled]] = self._pause
         return count
 
 
@@ -227,39 +240,45 @@ def lock_clip(motion: Motion, skeleton: Skeleton, fps: float) -> Motion:
     return replace(motion, root=locked.root, rotations=locked.rotations, contacts=locked.contacts)
 
 
-def _part(pose: LegPose, frames: np.ndarray) -> LegPose:
-    return LegPose(*(array[frames] for array in pose))
-
-
 @dataclass
-class _Run:
-    """One foot between two changes: fields of :class:`FootState` as of its last frame, and where it was ``shown``."""
+class _Runs:
+    """Feet (N) between two changes: fields of :class:`FootState` as of their last frame, and where they were ``shown``."""
 
     held: np.ndarray
     anchors: Array
     offsets: Array
     shown: Array
     released: Array
-    frames: int
-    pause: int
+    frames: np.ndarray
+    pause: np.ndarray
 
     @classmethod
-    def after(cls, state: FootState, foot: int) -> _Run:
-        offsets = state.offsets[foot]
-        return cls(
-            state.held[foot],
-            state.anchors[foot],
-            offsets,
-            state.feet[foot] + offsets,
-            state.released[foot],
-            int(state.frames[foot]),
-            int(state.pause[foot]),
-        )
+    def after(cls, state: FootState) -> _Runs:
+        """After one frame's state by foot."""
+        arrays = (state.held, state.anchors, state.offsets, state.feet + state.offsets)
+        return cls(*(array.copy() for array in (*arrays, state.released, state.frames, state.pause)))
 
-    def switch(self, held: np.ndarray, feet: Array) -> None:
-        """Holds the joints ``held`` (2,) from the frame on in which they are planned at ``feet`` (2, 3)."""
-        if (held == self.held).all():
-            return
-        self.anchors = np.where((held & self.held)[:, None], self.shown, feet + self.offsets)
-        self.released, self.frames = self.offsets, 0
-        self.held = held
+    def switch(self, of: np.ndarray, held: np.ndarray, feet: Array) -> None:
+        """Holds the joints ``held`` (n, 2) of the feet ``of`` (n,) from the frame on in which they are planned at ``feet``."""
+        changed = (held != self.held[of]).any(axis=1)
+        of, held, feet = of[changed], held[changed], feet[changed]
+        stays = held & self.held[of]
+        self.anchors[of] = np.where(stays[..., None], self.shown[of], feet + self.offsets[of])
+        self.released[of], self.frames[of], self.held[of] = self.offsets[of], 0, held
+
+    def go_on(self, of: np.ndarray, start: np.ndarray, count: np.ndarray, state: FootState) -> None:
+        """``count`` (n,) frames from ``start`` (n,) of the feet ``of`` (n,) have been filled in."""
+        self.frames[of] += count
+        self.pause[of] = np.maximum(self.pause[of] - count, 0)
+        some = count > 0
+        of, last = of[some], (start + count - 1)[some]
+        self.anchors[of], self.offsets[of] = state.anchors[last, of], state.offsets[last, of]
+        self.shown[of] = state.feet[last, of] + self.offsets[of]
+
+
+def _run_ends(contacts: np.ndarray) -> np.ndarray:
+    """For every frame of contacts (T, N, 2), the first one after it (T, N) at which they differ; T where they stay."""
+    frames = np.arange(1, len(contacts))[:, None]
+    changes = np.where((contacts[1:] != contacts[:-1]).any(axis=-1), frames, len(contacts))
+    ends = np.concatenate([changes, np.full_like(contacts[:1, :, 0], len(contacts), dtype=np.int64)])
+    return np.minimum.accumulate(ends[::-1], axis=0)[::-1]

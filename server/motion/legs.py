@@ -1,6 +1,6 @@
 """Legs that put the feet where they are told: closed-form two-bone inverse kinematics, vectorised over frames and both legs.
 
-Arrays are (T, 2, …): left leg, right leg. Right-handed, +Y up, metres, quaternions xyzw. The knee is a hinge about its own x
+Arrays are (…, 2, 3 or 4): left leg, right leg. Right-handed, +Y up, metres, quaternions xyzw. The knee is a hinge about its own x
 axis, as the solver makes it (the left-right axis of the T-pose); it only bends further or less, so the leg keeps its plane.
 """
 
@@ -21,7 +21,7 @@ _BACKWARD_FADE = 0.2  # radians of change over which a knee that bends slightly 
 
 
 class LegPose(NamedTuple):
-    """Positions (T, 2, 3) and global rotations (T, 2, 4) along both legs."""
+    """Positions (…, 2, 3) and global rotations (…, 2, 4) along both legs."""
 
     hips: Array
     knees: Array
@@ -31,6 +31,10 @@ class LegPose(NamedTuple):
     hip_rotation: Array
     knee_rotation: Array
     ankle_rotation: Array
+
+    def of(self, frames: np.ndarray) -> LegPose:
+        """The frames that an index or a mask of the leading axes selects."""
+        return LegPose(*(array[frames] for array in self))
 
 
 @dataclass(frozen=True)
@@ -46,36 +50,36 @@ class Legs:
     soft: float = 0.01
 
     def pose(self, root: Array, rotations: Array) -> LegPose:
-        """Forward kinematics of root (T, 3) and local rotations (T, J, 4)."""
+        """Forward kinematics of root (…, 3) and local rotations (…, J, 4)."""
         offsets = self.skeleton.offsets
         hip, knee, ankle, toe = self._chain()
-        pelvis_rotation = rotations[:, :1]
-        hip_rotation = rot.mul(pelvis_rotation, rotations[:, hip])
-        knee_rotation = rot.mul(hip_rotation, rotations[:, knee])
-        ankle_rotation = rot.mul(knee_rotation, rotations[:, ankle])
-        hips = root[:, None] + rot.mul_vec(pelvis_rotation, offsets[hip])
+        pelvis_rotation = rotations[..., :1, :]
+        hip_rotation = rot.mul(pelvis_rotation, rotations[..., hip, :])
+        knee_rotation = rot.mul(hip_rotation, rotations[..., knee, :])
+        ankle_rotation = rot.mul(knee_rotation, rotations[..., ankle, :])
+        hips = root[..., None, :] + rot.mul_vec(pelvis_rotation, offsets[hip])
         knees = hips + rot.mul_vec(hip_rotation, offsets[knee])
         ankles = knees + rot.mul_vec(knee_rotation, offsets[ankle])
         toes = ankles + rot.mul_vec(ankle_rotation, offsets[toe])
         return LegPose(hips, knees, ankles, toes, pelvis_rotation, hip_rotation, knee_rotation, ankle_rotation)
 
     def drop(self, pose: LegPose, ankles: Array) -> Array:
-        """How far (T,), metres, the pelvis must go down for both ankles to be in reach at ``ankles`` (T, 2, 3)."""
+        """How far (…), metres, the pelvis must go down for both ankles to be in reach at ``ankles`` (…, 2, 3)."""
         length = _length(pose.knees - pose.hips) + _length(pose.ankles - pose.knees)
-        limit = np.maximum(_length(pose.ankles - pose.hips), self.reach * length)  # (T, 2)
+        limit = np.maximum(_length(pose.ankles - pose.hips), self.reach * length)  # (…, 2)
         away = pose.hips - ankles
         across = (away[..., [0, 2]] ** 2).sum(-1)
         needed = away[..., 1] - np.sqrt(np.maximum(limit**2 - across, 0.0))
-        needed = np.where(_length(away) > limit, needed, 0.0).clip(0.0).max(axis=1)
+        needed = np.where(_length(away) > limit, needed, 0.0).clip(0.0).max(axis=-1)
         # Starts with slope 0, so that the pelvis is not jerked; what it lacks then, the stretch up to `straight` gives.
         return np.minimum(needed * needed / (needed + self.soft), self.max_drop)
 
     def solve(self, pose: LegPose, rotations: Array, ankles: Array, toes: Array, drop: Array) -> Array:
-        """Local rotations (T, J, 4) in which, with the root ``drop`` (T,) metres lower, the ankles are at ``ankles``
-        (T, 2, 3) and the feet point to ``toes``. Only hips, knees and ankles change. An ankle out of reach stays on the
+        """Local rotations (…, J, 4) in which, with the root ``drop`` (…) metres lower, the ankles are at ``ankles``
+        (…, 2, 3) and the feet point to ``toes``. Only hips, knees and ankles change. An ankle out of reach stays on the
         line to it.
         """
-        target = ankles - pose.hips + drop[:, None, None] * _UP  # from the lowered hips
+        target = ankles - pose.hips + drop[..., None, None] * _UP  # from the lowered hips
         thigh, shin = pose.knees - pose.hips, pose.ankles - pose.knees
         planned = _length(pose.ankles - pose.hips)
         longest = np.maximum(planned, self.straight * (_length(thigh) + _length(shin)))
@@ -86,16 +90,16 @@ class Legs:
         hip, knee, ankle, _ = self._chain()
         leg = thigh + rot.mul_vec(bent, self.skeleton.offsets[ankle])
         swing = rot.between(leg, target)
-        reached = pose.hips - drop[:, None, None] * _UP + rot.mul_vec(swing, leg)
+        reached = pose.hips - drop[..., None, None] * _UP + rot.mul_vec(swing, leg)
         sole = rot.between(pose.toes - pose.ankles, toes - reached)
 
         solved = rotations.copy()
-        solved[:, hip] = rot.inv_mul(pose.pelvis_rotation, rot.mul(swing, pose.hip_rotation))
-        solved[:, knee] = rot.mul(rotations[:, knee], knee_turn)
-        solved[:, ankle] = rot.inv_mul(rot.mul(swing, bent), rot.mul(sole, pose.ankle_rotation))
+        solved[..., hip, :] = rot.inv_mul(pose.pelvis_rotation, rot.mul(swing, pose.hip_rotation))
+        solved[..., knee, :] = rot.mul(rotations[..., knee, :], knee_turn)
+        solved[..., ankle, :] = rot.inv_mul(rot.mul(swing, bent), rot.mul(sole, pose.ankle_rotation))
         changed = [*hip, *knee, *ankle]
-        flip = (solved[:, changed] * rotations[:, changed]).sum(-1, keepdims=True) < 0
-        solved[:, changed] = np.where(flip, -solved[:, changed], solved[:, changed])
+        flip = (solved[..., changed, :] * rotations[..., changed, :]).sum(-1, keepdims=True) < 0
+        solved[..., changed, :] = np.where(flip, -solved[..., changed, :], solved[..., changed, :])
         return solved
 
     def _chain(self) -> tuple[list[int], ...]:
@@ -107,7 +111,7 @@ class Legs:
 
 
 def _knee_change(thigh: Array, shin: Array, hinge: Array, distance: Array) -> Array:
-    """Angle (T, 2) to turn the shin about the ``hinge`` for the ankle to be ``distance`` (T, 2) from the hip."""
+    """Angle (…, 2) to turn the shin about the ``hinge`` for the ankle to be ``distance`` (…, 2) from the hip."""
     along_shin, along_thigh = (shin * hinge).sum(-1), -(thigh * hinge).sum(-1)
     shin_across = shin - along_shin[..., None] * hinge
     thigh_across = -thigh - along_thigh[..., None] * hinge

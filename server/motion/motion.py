@@ -77,5 +77,34 @@ class MotionEngine(Protocol):
     context_frames: int
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
-        """One motion for each request, in order; ``frames`` long (rounded up to whole tokens when estimated)."""
+        """One motion for each request, in order; ``frames`` long (rounded up to whole tokens when estimated).
+
+        MemoryError when so many at once are too much for the device's memory.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest:
+    """Frames ``ranges`` (half-open) of a clip at the model's rate to be made anew under ``text``.
+
+    ``root`` (T, 3) metres, ``rotations`` (T, 22, 4) local, xyzw.
+    """
+
+    root: Array
+    rotations: Array
+    ranges: tuple[tuple[int, int], ...]
+    text: str
+    seed: int
+
+
+class EditingEngine(MotionEngine, Protocol):
+    """An engine that can also edit."""
+
+    def motion_from_pose(self, root: Array, rotations: Array) -> Motion:
+        """Poses (T, 3) and (T, 22, 4) with the features that the model reads."""
+        ...
+
+    def edit(self, source: Motion, ranges: Sequence[tuple[int, int]], text: str, seed: int = 0) -> Motion:
+        """The motion with the ranges made anew; every other frame bit-identical."""
         ...

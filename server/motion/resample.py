@@ -1,8 +1,11 @@
-"""Changing the frame rate of motion: positions linearly, rotations by slerp, flags by the nearest frame."""
+"""Motion over time: another frame rate (positions linearly, rotations by slerp, flags by the nearest frame), less tremble."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from server.motion import rotation as rot
 from server.motion.rotation import Array
@@ -31,6 +34,18 @@ def sample_rotations(quaternions: Array, times: Array) -> Array:
 def sample_nearest(values: Array, times: Array) -> Array:
     """The nearest frame's values."""
     return values[np.clip(np.rint(times).astype(int), 0, len(values) - 1)]
+
+
+def smooth_rotations(quaternions: Array, joints: Sequence[int], frames: float) -> Array:
+    """Rotations (T, J, 4) with those of ``joints`` smoothed over time by a Gaussian of standard deviation ``frames``.
+
+    Without delay. The quaternions' signs may come back changed.
+    """
+    unrolled = rot.unroll(quaternions)
+    joints = list(joints)
+    smoothed = gaussian_filter1d(unrolled[:, joints], frames, axis=0, mode="nearest")
+    unrolled[:, joints] = rot.normalize(smoothed)
+    return unrolled
 
 
 def _split(count: int, times: Array) -> tuple[np.ndarray, Array]:

@@ -128,7 +128,9 @@ def bend(
     count = len(root)
     if not target.turns and rate == 0.0:
         yaws, rates, passed = np.full(count, yaw), np.zeros(count), np.zeros(count, int)
-        root[:, [0, 2]] = place + (np.cumsum(_turned(steps, yaw), axis=0) if travels else 0.0)
+        # Summed up from the place on, so that the sums are the same, bit for bit, in one call and in many.
+        walked = np.concatenate([place[None], _turned(steps, yaw) if travels else np.zeros_like(steps)])
+        root[:, [0, 2]] = np.cumsum(walked, axis=0)[1:]
     else:
         supports = np.concatenate([course.support[-1:], support])
         levers = _levers(motion[max(at - 1, 0) :], supports, skeleton)

@@ -1,6 +1,6 @@
 """The preview as a process: one JSON line of settings on standard input, one JSON line of answer on standard output.
 
-Settings: ``url``, ``token``, ``port``. Answer: ``address`` of the page, or ``problem``. It ends when standard input does,
+Settings: ``url``, ``token``, ``port``, ``ca``. Answer: ``address`` of the page, or ``problem``. It ends when standard input does,
 which happens when the process that started it ends, however that comes about.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -22,7 +23,12 @@ def main() -> int:
     except ImportError as error:
         return _refuse(f'{error}; install it with: python -m pip install "viser>=1.1,<2"')
     try:
-        config = ClientConfig(url=settings["url"], token=settings["token"], name="motionbridge-preview")
+        config = ClientConfig(
+            url=settings["url"],
+            token=settings["token"],
+            ca=settings["ca"] and Path(settings["ca"]),
+            name="motionbridge-preview",
+        )
         page = Page(config, settings["port"])
     except PreviewError as error:
         return _refuse(str(error))

@@ -29,10 +29,13 @@ Say = Callable[[str], object]
 
 
 class PreviewProcess:
-    """One child at most. ``say`` takes one line each about its address, about why there is none, and about an early end."""
+    """One child at most. ``say`` takes one line each about its address, about why there is none, and about an early end.
 
-    def __init__(self, port: int, token: str | None, say: Say) -> None:
-        self._port, self._token, self._say = port, token, say
+    ``ca``: the certificates (PEM) that a ``wss://`` server is trusted by; None: the system's.
+    """
+
+    def __init__(self, port: int, token: str | None, say: Say, ca: Path | None = None) -> None:
+        self._port, self._token, self._say, self._ca = port, token, say, ca
         self._child: Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._stopping = False
@@ -51,7 +54,12 @@ class PreviewProcess:
         except OSError as error:
             self._say(f"no preview: {error.strerror or error}")
             return
-        settings = {"url": reachable(url), "token": self._token, "port": self._port}
+        settings = {
+            "url": reachable(url),
+            "token": self._token,
+            "port": self._port,
+            "ca": None if self._ca is None else str(self._ca),
+        }
         self._watch = asyncio.create_task(self._follow(self._child, json.dumps(settings)))
 
     async def ended(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from server.models.rvq import RVQVAE
 from server.motion.features import LAYOUTS, FeatureLayout
@@ -174,7 +175,7 @@ def tokenise(motions: Sequence[Tensor], rvq: RVQVAE, offsets: int, batch_size: i
     for index, motion in enumerate(motions):
         for offset in range(offsets):
             by_length.setdefault((len(motion) - offset) // step * step, []).append((index, offset))
-    for frames, places in sorted(by_length.items()):
+    for frames, places in tqdm(sorted(by_length.items()), desc="tokens", unit="length", disable=None):
         for at in range(0, len(places), batch_size):
             chosen = places[at : at + batch_size]
             batch = torch.stack([motions[index][offset : offset + frames] for index, offset in chosen])

@@ -8,7 +8,8 @@ The BVH form, for one's own mocap as well, is a folder with
 - the BVH files at ``file`` below the folder or its ``mocap`` folder, or inside ``mocap/<first part of file>.tar.xz``.
 
 The prepared folder holds ``dataset.json``, ``features.npy`` (all clips one after the other, float32 (frames, C)),
-``clips.jsonl`` (clip_id, split, group, start, frames, captions) and ``dropped.csv`` with every clip or file that was left out, and why.
+``clips.jsonl`` (clip_id, split, group, start, frames, captions, of published data also their tokens ``word/TAG``) and ``dropped.csv``
+with every clip or file that was left out, and why.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class _Clip:
     group: str
     captions: list[str]
     features: Array
+    tokens: list[list[str]] = field(default_factory=list)
 
 
 @dataclass
@@ -172,6 +174,7 @@ def _published_clips(
     report: PreparedReport,
 ) -> list[_Clip]:
     whole: list[str] = []
+    whole_tokens: list[list[str]] = []
     clips: list[_Clip] = []
     for number, line in enumerate(lines):
         parts = line.strip().split("#")
@@ -181,14 +184,15 @@ def _published_clips(
         start, end = (0.0 if part == "nan" else float(part) for part in parts[2:])
         if start == end == 0.0:
             whole.append(parts[0])
+            whole_tokens.append(parts[1].split())
             continue
         cut = features[int(start * layout.fps) : int(end * layout.fps)]
         if minimum <= len(cut) < 200:
-            clips.append(_Clip(f"{name}_{number}", split, name, [parts[0]], cut[:MAX_FRAMES]))
+            clips.append(_Clip(f"{name}_{number}", split, name, [parts[0]], cut[:MAX_FRAMES], [parts[1].split()]))
         else:
             report.drop(f"{name} line {number + 1}", f"{len(cut)} frames; {minimum}..199 are used")
     if whole and minimum <= len(features) < 200:
-        clips.append(_Clip(name, split, name, whole, features[:MAX_FRAMES]))
+        clips.append(_Clip(name, split, name, whole, features[:MAX_FRAMES], whole_tokens))
     elif whole:
         report.drop(name, f"{len(features)} frames; {minimum}..199 are used")
     return clips
@@ -238,7 +242,8 @@ def _write(
             count = len(clip.features)
             features[at : at + count] = clip.features
             row = {"clip_id": clip.clip_id, "split": clip.split, "group": clip.group, "start": at, "frames": count}
-            handle.write(json.dumps(row | {"captions": clip.captions}) + "\n")
+            texts = {"captions": clip.captions} | ({"tokens": clip.tokens} if clip.tokens else {})
+            handle.write(json.dumps(row | texts) + "\n")
             at += count
     features.flush()
     meta = {"format": 1, "layout": layout.name, "fps": layout.fps, "contact_threshold": layout.contact_threshold}

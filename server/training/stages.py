@@ -39,6 +39,7 @@ from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
 TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
+_EXTRAS_A_CLIP = 2  # made examples of a kind for each recorded clip, at most: a small dataset has no use for more
 FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is seen
 
 
@@ -194,10 +195,11 @@ def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list
     names = [(clip.clip_id, clip.frames) for clip in dataset.clips]
     digest = hashlib.sha256(repr((names, stage.balance, extra)).encode())
     path = cache / f"extras-{digest.hexdigest()[:16]}.pt"
+    most = _EXTRAS_A_CLIP * len(dataset.clips)
     if path.is_file():
         return [ExtraClip(*row) for row in torch.load(path, weights_only=True)]
-    made = transition_clips(dataset, extra.transitions, stage.balance, extra.seed)
-    made += standing_clips(dataset, extra.standing, extra.seed)
+    made = transition_clips(dataset, min(extra.transitions, most), stage.balance, extra.seed)
+    made += standing_clips(dataset, min(extra.standing, most), extra.seed)
     cache.mkdir(parents=True, exist_ok=True)
     rows = [(clip.features, clip.context, clip.captions) for clip in made]
     write_atomically(path, lambda partial: torch.save(rows, partial))
@@ -321,9 +323,12 @@ def export_run(
     ``sampling`` holds the fields of :class:`~server.models.checkpoint.Sampling` that are not the paper's. ``which``: weights of
     the masked transformer by the best validation loss, or the last.
     """
+    from server.training.decoder import load_refined
+
     sizes = StageConfig().sizes
     dataset = MotionDataset(data, "val")
     rvq = load_rvq(run, dataset.layout.channels, sizes)
+    load_refined(run, rvq)
     text_folder = run / "text" / "export"
     cond_dim = text_encoder(text_folder)(["a person walks"]).shape[1]
     masked, residual, length = (

@@ -83,7 +83,7 @@ def teacher_vectors(teacher: Teacher, texts: Sequence[str], folder: Path, chunk:
     # Neighbours in length share a batch with little padding.
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     found: Tensor | None = None
-    for start in tqdm(range(0, len(order), chunk), desc="teacher", unit="chunk"):
+    for start in tqdm(range(0, len(order), chunk), desc="teacher", unit="chunk", disable=None):
         indices = order[start : start + chunk]
         part = [texts[index] for index in indices]
         digest = hashlib.sha256("\n".join([teacher.name, *part]).encode()).hexdigest()[:24]

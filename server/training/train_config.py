@@ -30,7 +30,8 @@ class TrainConfig:
     Attributes:
         steps: optimiser steps of the whole run; also the length of the learning-rate schedule.
         batch_size: examples a step; read by whoever builds the batches.
-        lr, lr_final, warm_up: peak and last learning rate, and steps of linear warm-up before the cosine.
+        lr, lr_final, warm_up: peak and last learning rate, and steps of linear warm-up before the cosine (a tenth of
+            the run at most).
         weight_decay: AdamW decay of weight matrices; norms, biases and embeddings are not decayed.
         grad_clip: largest gradient norm; 0 = no clipping.
         ema_decay: decay per step of the averaged weights, which validation and export use; 0 = off.
@@ -75,10 +76,14 @@ class TrainConfig:
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Linear warm-up to `lr`, then a cosine to `lr_final` at the last step. `step` counts from 0."""
-    if step < config.warm_up:
-        return config.lr * (step + 1) / config.warm_up
-    progress = min(1.0, (step - config.warm_up) / max(1, config.steps - 1 - config.warm_up))
+    """Linear warm-up to `lr`, then a cosine to `lr_final` at the last step. `step` counts from 0.
+
+    The warm-up takes a tenth of the steps at most, so that a short run learns at all.
+    """
+    warm_up = min(config.warm_up, max(config.steps // 10, 1))
+    if step < warm_up:
+        return config.lr * (step + 1) / warm_up
+    progress = min(1.0, (step - warm_up) / max(1, config.steps - 1 - warm_up))
     return config.lr_final + (config.lr - config.lr_final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 

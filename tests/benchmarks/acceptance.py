@@ -2,8 +2,9 @@
 
 Makes every sentence of ``tests.benchmarks.wordings`` with several seeds and judges the motion by the rules of
 ``server.evaluation``. Prints for each action and each style of walk how many pass, what the others show instead and which
-sentences fail most; then mean figures of quality, beside those of real clips where DATA (a folder that
-``motionbridge prepare`` wrote) is given. The rules' own errors are in ``server/evaluation/README.md``.
+sentences fail most; then two actions in one sentence, and mean figures of quality. Where DATA (a folder that ``motionbridge
+prepare`` wrote) is given, a classifier of its recordings judges too, and sentences that no recording serves are checked for
+broken bodies. The rules' own errors are in ``server/evaluation/README.md``.
 """
 
 from __future__ import annotations
@@ -19,19 +20,27 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from server.engine import EMBEDDED, load_engine
+from server.engine import EMBEDDED, Engine, load_engine
 from server.evaluation.actions import RULES, actions_of
-from server.evaluation.measures import Measures, measure
+from server.evaluation.body import JointLimits, check, generated, recorded
+from server.evaluation.data import load_split
+from server.evaluation.measures import MIN_FRAMES, Measures, measure
 from server.evaluation.quality import Quality, quality
+from server.evaluation.report import check_table
 from server.evaluation.styles import STYLES, WALKS
 from server.motion import kinematics
 from server.motion.foot_lock import lock_clip
 from server.motion.motion import MotionEngine, MotionRequest
 from server.motion.rotation import Array
 from tests.benchmarks import wordings
+from tests.benchmarks.action_table import measure_all
 from tests.benchmarks.real_clips import read_real_clips
+from tests.benchmarks.second_opinion import WIDER, Opinion, learn_actions
 
 BATCH = 16
+_CUTS = (0.25, 0.33, 0.42, 0.5, 0.58, 0.67, 0.75)  # of a motion, where its first action may end
+_LEAST = max(MIN_FRAMES, 16)  # frames of either part: less shows no action
+_LIMIT_CLIPS = 200
 _REAL_EVERY = 8  # of the real clips, so that their figures take seconds
 
 
@@ -81,6 +90,56 @@ def run(engine: MotionEngine, table: Mapping[str, Sequence[str]], seeds: int, st
 def style_of(measures: Measures) -> list[str]:
     """The style that a walk is most like; nothing for what is no walk."""
     return [WALKS.likeliest(measures)] if RULES["walk"].holds(measures) else []
+
+
+def shows_both(positions: Array, fps: float, first: str, second: str) -> bool:
+    """Whether there is a cut, within the middle half, before which a motion passes one rule and after it the other."""
+    frames = len(positions)
+    cuts = sorted({round(frames * share) for share in _CUTS} & set(range(_LEAST, frames - _LEAST + 1)))
+    return any(
+        RULES[first].holds(measure(positions[:cut], fps)) and RULES[second].holds(measure(positions[cut:], fps))
+        for cut in cuts
+    )
+
+
+def sequence_report(engine: MotionEngine, table: Mapping[str, tuple[str, str]], seeds: int) -> list[str]:
+    """Markdown rows: how many motions of each sentence show its two actions, one after the other."""
+    asked = [(text, seed) for text in table for seed in range(seeds)]
+    made = generate(engine, [MotionRequest(text, seed=seed) for text, seed in asked])
+    passed = Counter(
+        text
+        for (text, _), positions in zip(asked, made, strict=True)
+        if shows_both(positions, engine.fps, *table[text])
+    )
+    lines = ["| two actions | first, then | pass |", "|---|---|---|"]
+    lines += [f"| {text} | {first}, {second} | {passed[text]}/{seeds} |" for text, (first, second) in table.items()]
+    return [*lines, f"| all | | {sum(passed.values())}/{len(asked)} {sum(passed.values()) / len(asked):.0%} |"]
+
+
+def opinion_report(outcomes: Sequence[Outcome], opinion: Opinion) -> list[str]:
+    """Markdown rows: of each action the share that the classifier names as asked, beside the same of unseen recordings."""
+    lines = ["| action | classifier | of recordings |", "|---|---|---|"]
+    agreed = total = 0
+    for name in dict.fromkeys(outcome.asked for outcome in outcomes):
+        own = [outcome.measures for outcome in outcomes if outcome.asked == name]
+        if not opinion.knows(name):
+            lines.append(f"| {name} | too few recordings | |")
+            continue
+        classes = (name, *WIDER.get(name, ()))
+        clips, right = (sum(count[kind] for kind in classes) for count in (opinion.clips, opinion.right))
+        said = sum(opinion.agrees(name, own))
+        agreed, total = agreed + said, total + len(own)
+        lines.append(f"| {name} | {said}/{len(own)} {said / len(own):.0%} | {right}/{clips} {right / clips:.0%} |")
+    return [*lines, f"| all | {agreed}/{total} {agreed / total:.0%} | {opinion.accuracy:.0%} |"] if total else lines
+
+
+def beyond_report(engine: Engine, texts: Sequence[str], data: Path, seeds: int) -> list[str]:
+    """Markdown rows: the checks of bodies for sentences that the recordings cannot serve."""
+    train, test = load_split(data, "train", _LIMIT_CLIPS), load_split(data, "test", _LIMIT_CLIPS)
+    random = np.random.default_rng(0)
+    learnt, real = (recorded(split.draw(random), split.layout, engine.skeleton) for split in (train, test))
+    made = generated(engine, list(texts) * seeds, seed=0)
+    return check_table(check(made, real, JointLimits.learn(learnt, engine.fps), engine.fps, engine.skeleton))
 
 
 def action_report(outcomes: Sequence[Outcome]) -> list[str]:
@@ -166,9 +225,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     walked = [] if options.only else run(engine, wordings.WALKS, options.seeds, styles=True)
     report = action_report(acted)
     if walked:
-        report += ["", *style_report(walked)]
+        report += ["", *style_report(walked), "", *sequence_report(engine, wordings.SEQUENCES, options.seeds)]
     real: list[Quality] = []
     if options.data:
+        fps, clips = read_real_clips(options.data)
+        report += ["", *opinion_report(acted, learn_actions(measure_all(clips, fps)))]
+        if walked:
+            report += ["", *beyond_report(engine, wordings.BEYOND, options.data, options.seeds)]
         fps, clips = read_real_clips(options.data)
         real = [quality(clip.positions, fps) for clip in islice(clips, 0, None, _REAL_EVERY)]
     made = [quality(outcome.positions, engine.fps) for outcome in (*acted, *walked)]

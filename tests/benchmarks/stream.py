@@ -73,15 +73,28 @@ class StoredEngine:
         self._walk = Motion(root, rot.from_axis_angle(axis, swing), contacts, np.zeros((len(root), 263)), still)
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
-        """A stretch of the walk for each request."""
-        return [self._walk[: request.frames or self.max_frames] for request in requests]
+        """A stretch of the walk for each request, from where its context stands."""
+        return [self._from(request.context, request.frames or self.max_frames) for request in requests]
+
+    def _from(self, context: Motion | None, frames: int) -> Motion:
+        walk = self._walk[:frames]
+        if context is None:
+            return walk
+        heading = np.full(frames, context.heading[-1])
+        turn = rot.about_y(heading)
+        step = walk.root + np.array([0.0, 0.0, 1.0 / self.fps])
+        root = rot.mul_vec(turn, step) + context.root[-1] * np.array([1.0, 0.0, 1.0])
+        rotations = walk.rotations.copy()
+        rotations[:, 0] = rot.mul(turn, rotations[:, 0])
+        return Motion(root, rotations, walk.contacts, walk.features, heading)
 
 
 class Usage(NamedTuple):
-    """CPU seconds used so far and the largest resident memory, MiB (0 where the system does not say)."""
+    """CPU seconds used so far, the largest resident memory and that of now, MiB (0 where the system does not say)."""
 
     cpu: float
     memory: float
+    resident: float
 
 
 def usage() -> Usage:
@@ -89,8 +102,10 @@ def usage() -> Usage:
     try:
         import resource
     except ImportError:
-        return Usage(time.process_time(), 0.0)
-    return Usage(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return Usage(time.process_time(), 0.0, 0.0)
+    pages = Path("/proc/self/statm")
+    resident = int(pages.read_text().split()[1]) * resource.getpagesize() / 2**20 if pages.exists() else 0.0
+    return Usage(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, resident)
 
 
 def use_core(core: int | None) -> None:
@@ -143,8 +158,8 @@ async def running(model: Path | None, device: str, core: int | None) -> AsyncIte
     process = context.Process(target=run_server, args=(theirs, model, device, core), daemon=True)
     process.start()
     try:
-        if not await asyncio.to_thread(ours.poll, 180.0):
-            raise RuntimeError("the server was not ready within 180 s")
+        if not await asyncio.to_thread(ours.poll, 600.0):
+            raise RuntimeError("the server was not ready within 600 s")
         yield Server(ours.recv(), ours)
         ours.send("stop")
         await asyncio.to_thread(process.join, 15.0)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from protocol.poses import Poses
+from server.clips import model_frames
 from server.config import ServeConfig
 from server.engine import EMBEDDED, Engine, load_engine
 from server.motion import kinematics
@@ -94,6 +95,7 @@ def timeline_settings(engine: Engine, config: ServeConfig, rate: float) -> Timel
         idle_frames=round(config.idle_seconds * engine.fps),
         context_frames=engine.context_frames,
         max_frames=engine.max_frames,
+        first_frames=model_frames(config.first_seconds, engine.fps),
     )
 
 

@@ -1,4 +1,4 @@
-"""Sentences that ask for each action in other words than the training captions: synonyms, both Englishes, typos, game talk."""
+"""Sentences that ask for each action in other words than the training captions: synonyms, both Englishes, typos, game talk, long ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "keep walking, please",
         "a woman ambles down the corridor",
         "the npc goes for a walk",
+        "the young woman in the blue coat walks straight ahead at a normal speed, in no hurry at all",
     ),
     "run": (
         "the thief legs it",
@@ -19,6 +20,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "someone jogging through the park",
         "a persn runing fast",
         "the kid races off at top speed",
+        "the athlete takes off from the line and runs straight ahead without slowing down until the end",
     ),
     "walk backwards": (
         "back up slowly, facing the enemy",
@@ -27,6 +29,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "she is stepping backward, one foot after the other",
         "walking bakwards",
         "retreat on foot without turning your back",
+        "keeping the eyes on the door, the man takes several steps backward, slowly and carefully",
     ),
     "turn left": (
         "walk on and take a left at the corner",
@@ -35,6 +38,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "he rounds the corner to his left",
         "walk foward then trun left",
         "the hero walks and changes course toward the left-hand side",
+        "the courier walks a few paces straight on and then makes a wide turn over to the left-hand side",
     ),
     "turn right": (
         "walk on and take a right at the corner",
@@ -43,6 +47,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "he rounds the corner to his right",
         "walk foward then trun right",
         "the hero walks and changes course toward the right-hand side",
+        "the courier walks a few paces straight on and then makes a wide turn over to the right-hand side",
     ),
     "wave": (
         "the sailor waves farewell",
@@ -51,6 +56,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "wave at the crowd",
         "a persn wavign goodbye",
         "she waves to catch somebody's attention",
+        "standing on the platform, the old friend waves a hand from side to side until the train is gone",
     ),
     "wave left": (
         "wave hello using the left hand only",
@@ -59,6 +65,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "he waves goodbye with his left hand",
         "wavign the left hand",
         "greet us with a wave of your left hand",
+        "while standing on the spot the child waves with the left hand for a while, the right one hanging down",
     ),
     "wave right": (
         "wave hello using the right hand only",
@@ -67,6 +74,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "he waves goodbye with his right hand",
         "wavign the right hand",
         "greet us with a wave of your right hand",
+        "while standing on the spot the child waves with the right hand for a while, the left one hanging down",
     ),
     "wave both": (
         "a stranded man flails both arms overhead to be seen",
@@ -75,6 +83,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "wave both arms at the helicopter",
         "he says goodbye by waving both of his hands",
         "a persn waves boht hands",
+        "standing on the beach, the swimmer waves both hands above the head so that the boat will notice",
     ),
     "raise": (
         "the student sticks a hand up",
@@ -83,6 +92,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "a voter raising a hand",
         "raise yuor hand",
         "hold a hand aloft for a second",
+        "when the teacher asks who knows the answer, the girl in the front row lifts one hand up high",
     ),
     "raise left": (
         "put your left hand in the air",
@@ -91,6 +101,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "left arm goes up, then down",
         "raise yuor left hand",
         "hold the left hand aloft",
+        "when asked for a vote the councillor slowly lifts the left hand above the shoulder, then lowers it",
     ),
     "raise right": (
         "put your right hand in the air",
@@ -99,6 +110,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "right arm goes up, then down",
         "raise yuor right hand",
         "hold the right hand aloft",
+        "when asked for a vote the councillor slowly lifts the right hand above the shoulder, then lowers it",
     ),
     "raise both": (
         "put both hands in the air",
@@ -107,6 +119,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "both arms go up, then down",
         "raise boht hands",
         "hold two hands aloft in surrender",
+        "told to surrender, the bandit slowly puts both of his hands up above his head and lowers them again",
     ),
     "bow": (
         "the servant bows low to the queen",
@@ -115,6 +128,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "the musician bows to the audience",
         "a persn bwos",
         "bend over respectfully to honour the guest",
+        "after the last song the singer bends deeply from the waist toward the audience and straightens up again",
     ),
     "kick": (
         "boot the football",
@@ -123,6 +137,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "kick the bad guy",
         "a persn kciks",
         "he delivers a powerful kick",
+        "the karate student stands ready, then swings one leg up quickly and kicks straight to the front",
     ),
     "punch": (
         "hit him with your fist",
@@ -131,6 +146,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "punch the wall",
         "a persn pucnhes the air",
         "she strikes with her fists, again and again",
+        "with the fists up before the chin, the boxer throws a hard punch forward and pulls the arm back",
     ),
     "dance": (
         "bust a move on the dance floor",
@@ -139,6 +155,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "dance!",
         "a persn dacning",
         "he boogies at the wedding",
+        "at the party the couple steps back and forth to the beat, swinging the arms and turning the hips",
     ),
     "stand": (
         "remain stationary",
@@ -147,6 +164,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "stay still and do nothing",
         "a persn stnads still",
         "idle pose",
+        "the guard stands upright at the gate with the arms hanging down and does not move a muscle",
     ),
 }
 
@@ -159,6 +177,7 @@ WALKS: dict[str, tuple[str, ...]] = {
         "the weary nurse walks down the hall",
         "a knackered bloke walking forward",
         "an exhaustd person wlaks",
+        "after a double shift without any rest the nurse drags herself home along the empty street",
     ),
     "happy": (
         "she walks along beaming with delight",
@@ -167,6 +186,7 @@ WALKS: dict[str, tuple[str, ...]] = {
         "the overjoyed fan walks forward",
         "a merry walk",
         "a hapy persn wlaks",
+        "having just got the best news of the year, the boy walks along full of joy",
     ),
     "old": (
         "a grandmother shuffles across the room",
@@ -175,6 +195,7 @@ WALKS: dict[str, tuple[str, ...]] = {
         "an aged man hobbles along",
         "an old geezer walking forward",
         "an eldrely persn wlaks",
+        "the old lady with the bad back walks slowly down the path, bent over and careful with every step",
     ),
     "energetic": (
         "a lively girl marches along, full of beans",
@@ -183,5 +204,34 @@ WALKS: dict[str, tuple[str, ...]] = {
         "a dynamic, powerful walk",
         "he walks briskly, bursting with vim",
         "an enregetic persn wlaks",
+        "the fitness coach strides ahead at a brisk pace, swinging the arms strongly and full of power",
     ),
 }
+
+# Two actions, one after the other: the rules that the beginning and the end must pass.
+SEQUENCES: dict[str, tuple[str, str]] = {
+    "a man walks ahead, then stops and waves": ("walk", "wave"),
+    "first she bows, afterwards she walks away": ("bow", "walk"),
+    "he waves to a friend and then walks on": ("wave", "walk"),
+    "walk for a bit, then start running": ("walk", "run"),
+    "run forward, then slow down to a walk": ("run", "walk"),
+    "the boy stands still, then runs off": ("stand", "run"),
+    "raise both hands, then take a bow": ("raise both", "bow"),
+    "a person walks forward and then stands still": ("walk", "stand"),
+}
+
+# What the public recordings do not show: nothing is right here, but bodies must stay whole and calm.
+BEYOND: tuple[str, ...] = (
+    "a person climbs a ladder",
+    "someone rides a horse",
+    "a man swims across the lake",
+    "the astronaut floats in space",
+    "she plays the violin",
+    "a person drives a car",
+    "he cuts down a tree with an axe",
+    "the plumber crawls under the sink",
+    "a skier races downhill",
+    "the wizard casts a spell",
+    "a baby sleeps in its cradle",
+    "quantum chromodynamics",
+)

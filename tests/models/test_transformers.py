@@ -205,3 +205,16 @@ def test_codes_are_embedded_as_the_codebooks_arrange_them() -> None:
     torch.testing.assert_close(spread / spread[0], codebooks.std((1, 2)) / codebooks[0].std(), rtol=0.1, atol=0)
     with pytest.raises(ValueError, match="8 values, the embedding only 4"):
         ResidualTransformer(replace(RESIDUAL, code_dim=4)).embed_codes(codebooks)
+
+
+@pytest.mark.parametrize(("offset", "head"), [(-1, 0), (1, 1), (-2, 2), (2, 3)])
+def test_heads_start_looking_at_their_neighbours(offset: int, head: int) -> None:
+    torch.manual_seed(0)
+    config = MaskedConfig(codes=64, code_dim=48, latent=192, heads=6, layers=2, ff=64, cond_dim=16)
+    model = MaskedTransformer(config)
+    tokens = model.token_projection(model.token_embedding(torch.randint(64, (1, 30)))) + model.encoder.positions[:30]
+    query, key, _ = model.encoder.encoder_layers()[0].attention.qkv(tokens)[0].chunk(3, dim=-1)
+    part = slice(32 * head, 32 * (head + 1))
+    weights = (query[:, part] @ key[:, part].T / 32**0.5).softmax(-1)
+    inner = torch.arange(3, 27)
+    assert (weights[inner, inner + offset] > 0.8).all()

@@ -54,7 +54,7 @@ async def scripted(script, subprotocols=(limits.SUBPROTOCOL,), welcome=WELCOME):
 
     async with serve(handler, "127.0.0.1", 0, subprotocols=subprotocols, compression=None) as server:
         port = server.sockets[0].getsockname()[1]
-        yield ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0)
+        yield ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, close_timeout=2.0, restart_seconds=0.0)
 
 
 async def receive(socket):
@@ -377,7 +377,13 @@ async def connections(*scripts):
     async with serve(handler, "127.0.0.1", 0, subprotocols=[limits.SUBPROTOCOL], compression=None) as server:
         port = server.sockets[0].getsockname()[1]
         yield (
-            ClientConfig(url=f"ws://127.0.0.1:{port}", open_timeout=5.0, request_timeout=5.0, close_timeout=2.0),
+            ClientConfig(
+                url=f"ws://127.0.0.1:{port}",
+                open_timeout=5.0,
+                request_timeout=5.0,
+                close_timeout=2.0,
+                restart_seconds=0.0,
+            ),
             hellos,
         )
 
@@ -482,6 +488,22 @@ async def test_resuming_is_tried_again_when_there_is_no_room_but_not_for_ever():
                 async for _ in client:
                     pass
         assert len(hellos) > 2
+
+
+async def test_a_server_that_goes_while_it_is_greeted_is_tried_again():
+    async def goes(socket):
+        await socket.close(1001, "the server is shutting down")
+
+    async def resumes(socket):
+        await send(socket, RESUMABLE.model_copy(update={"resumed": True}))
+        await socket.close()
+
+    async with connections(drops_after_frames, goes, resumes) as (config, hellos), connect(config) as client:
+        await client.control("pause")
+        async for _ in client:
+            pass
+        assert client.resumed == 1
+        assert len(hellos) == 3
 
 
 @pytest.mark.parametrize("case", ["switched off", "no token", "closed by the server", "refused"])

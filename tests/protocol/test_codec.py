@@ -21,10 +21,12 @@ from protocol.errors import (
     UnknownTypeError,
     shown,
 )
+from protocol.extensions import without_timestamps
 from protocol.messages import CLIENT_MODELS, SERVER_MODELS, Error, Frames, Playhead, Prompt, SkeletonTable
 from protocol.poses import PoseError, Poses, pack_poses
 from protocol.skeleton import default_skeleton
 from protocol.vectors.cases import client_messages, example_poses, server_messages, valid_cases
+from protocol.vectors.encodings import Style, write
 from protocol.vectors.malformed import malformed_cases
 
 PROMPT = {"type": "prompt", "id": "p1", "text": "a person walks"}
@@ -60,6 +62,43 @@ def test_each_kind_of_fault_has_its_own_error(data, error):
     with pytest.raises(ProtocolError) as caught:
         codec.decode_client(data)
     assert type(caught.value) is error
+
+
+EXTENSIONS = [
+    b"\xd4\xfe\x00",
+    b"\xd4\xff\x00",
+    b"\xd7" + b"\xff" * 9,
+    b"\xc7\x00\xff",
+    b"\xc8\x00\x0d\xff" + bytes(13),
+    b"\xc9\x00\x00\x00\x01\xff\x00",
+    b"\xd6\xff\x00\x00\x00\x01",
+]
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS, ids=bytes.hex)
+def test_an_extension_is_ignored_under_an_unknown_key_and_never_a_value_of_a_known_one(extension):
+    head = b"\x85\xa4type\xa6prompt\xa2id\xa2p1\xa4text\xa4walk"
+    binary_like_it = b"\xa1b" + b"\xc4" + bytes([len(extension)]) + extension
+    assert codec.decode_client(head + b"\xa1x" + extension + binary_like_it).text == "walk"
+    fields = codec.unpack(head + b"\xa1x" + extension + binary_like_it)
+    assert fields["b"] == extension
+    for key in ("seconds", "mode", "seed"):
+        with pytest.raises(InvalidFieldError, match=f"prompt.{key}"):
+            codec.decode_client(head + msgpack.packb(key) + extension + binary_like_it)
+    for cut in range(1, len(extension) + 1):
+        with pytest.raises(NotMsgpackError):
+            codec.unpack(b"\x82\xa4type\xa1p\xa1x" + extension[:-cut])
+
+
+def test_extensions_are_found_in_every_msgpack_encoding_of_what_surrounds_them():
+    stamp = b"\xd4\xff\x00"
+    before = [None, True, -1, 7, 300, 2**40, -(2**40), 1.5, "s", "s" * 300, b"b" * 300, [1] * 20, {"k": 1}, {}]
+    values = [write(value, style) for value in before for style in (Style(), Style(float_bits=32, signed=True))]
+    values += [msgpack.packb(value) for value in (*before, msgpack.ExtType(4, b"12345"), "s" * 70_000, [0] * 20_000)]
+    for value in values:
+        plain = stamp.replace(b"\xff", b"\x00")
+        assert without_timestamps(b"\x93" + stamp + value + stamp) == b"\x93" + plain + value + plain
+        assert without_timestamps(b"\x92" + value + value) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from fake_engine import BENT_JOINT, FakeEngine
 from websockets.asyncio.client import connect as plain_connect
 
 from protocol import limits
-from protocol.client import Client, ClientConfig, FrameBlock, connect
+from protocol.client import Client, ClientConfig, FrameBlock, Restarted, connect
 from protocol.messages import Error, PromptStatus
 from protocol.poses import Poses
 from server.app import serve
@@ -40,7 +40,7 @@ class Running:
         self.url, self.engine, self.clock, self.stop, self.task = url, engine, clock, stop, task
 
     def client(self, **options):
-        return connect(ClientConfig(url=self.url, **options))
+        return connect(ClientConfig(**{"url": self.url, "restart_seconds": 0.0, **options}))
 
     def raw(self, **options):
         return plain_connect(
@@ -49,20 +49,29 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: FakeEngine | None = None, **settings):
+async def running(engine: FakeEngine | None = None, *, load=None, observers=(), bound: float = BOUND, **settings):
     engine, clock, stop = engine or FakeEngine(), Clock(), asyncio.Event()
     defaults = {"port": 0, "tick_seconds": 0.002, "close_timeout": 0.5}
     ready = asyncio.get_running_loop().create_future()
     config = ServeConfig(**{**defaults, **settings})
     task = asyncio.create_task(
-        serve(config, engine, ready=ready.set_result, stop=stop, clock=clock, rng=random.Random(3))
+        serve(
+            config,
+            engine,
+            ready=ready.set_result,
+            stop=stop,
+            clock=clock,
+            rng=random.Random(3),
+            load=load,
+            observers=observers,
+        )
     )
     async with asyncio.timeout(BOUND):
         done, _ = await asyncio.wait({ready, task}, return_when=asyncio.FIRST_COMPLETED)
         if task in done:
             task.result()
     try:
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(bound):
             yield Running(ready.result(), engine, clock, stop, task)
     finally:
         stop.set()
@@ -79,6 +88,7 @@ class Watcher:
         self.blocks: list[FrameBlock] = []
         self.statuses: list[PromptStatus] = []
         self.errors: list[Error] = []
+        self.restarts = 0
         self._events = aiter(client)
 
     async def until(self, condition) -> None:
@@ -89,8 +99,15 @@ class Watcher:
                 self.clock.shown(self.began, self.newest - 3)
             elif isinstance(event, PromptStatus):
                 self.statuses.append(event)
+            elif isinstance(event, Restarted):
+                self.restarts += 1
+                self.blocks, self.statuses = [], []
             else:
                 self.errors.append(event)
+
+    def follow(self, clock: Clock) -> None:
+        """Another server has taken the place of the first; ``clock`` is its clock."""
+        self.clock, self.began = clock, clock.now
 
     async def until_frame(self, frame: int) -> None:
         await self.until(lambda: self.newest >= frame)

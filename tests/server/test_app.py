@@ -19,6 +19,8 @@ from protocol import limits
 from protocol.client_errors import ConnectionLostError, RefusedError, RequestFailedError
 from protocol.codec import encode, unpack
 from protocol.messages import Generate, Hello, Prompt
+from server.app import serve
+from server.config import ServeConfig
 
 
 @pytest.mark.parametrize("encoding", ["float32", "int16"])
@@ -228,6 +230,18 @@ async def test_too_many_connections():
                 await client.generate("walk", seconds=1.0)
 
 
+async def test_a_server_runs_also_when_no_one_waits_for_its_address():
+    ready = asyncio.get_running_loop().create_future()
+    ready.cancel()
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(ServeConfig(port=0), FakeEngine(), ready=ready.set_result, stop=stop))
+    done, _ = await asyncio.wait({task}, timeout=0.05)
+    assert not done
+    stop.set()
+    async with asyncio.timeout(BOUND):
+        await task
+
+
 async def test_shutdown_closes_with_1001_within_a_bound():
     async with running() as server, server.client() as client:
         watcher = Watcher(client, server.clock)
@@ -283,10 +297,15 @@ async def test_a_client_without_the_subprotocol_is_refused():
         ({}, "null", False),
         ({}, "http://localhost:8080", True),
         ({"origins": ("https://game.example",)}, "https://game.example", True),
-        ({"token": "secret"}, "https://evil.example", True),
+        ({"origins": ("https://Game.example:8443",)}, "https://game.example:8443", True),
+        ({"origins": ("https://game.example",)}, "https://game.example.evil.example", False),
+        ({"origins": ("https://game.example",)}, "http://game.example", False),
+        ({"origins": ("null",)}, "null", True),
+        ({"origins": ("*",)}, "https://any.example", True),
+        ({"token": "secret"}, "https://evil.example", False),
     ],
 )
-async def test_foreign_web_pages_may_not_connect_without_a_token(settings, origin, allowed):
+async def test_only_known_web_pages_may_connect(settings, origin, allowed):
     async with running(**settings) as server:
         if allowed:
             async with server.raw(origin=origin):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine, walk
 
-from server.batcher import Batcher, BusyError, GenerationError
+from server.batcher import Batcher, BusyError
+from server.model_calls import GenerationError
 from server.motion.motion import Motion, MotionRequest
 
 WAIT = 10.0
@@ -97,15 +98,65 @@ def test_cancelled_requests_leave_the_queue_and_late_results_are_dropped(gate):
     assert [[request.text for request in call] for call in engine.calls] == [["running"], ["wanted"]]
 
 
-def test_an_exception_fails_its_batch_only_and_the_thread_goes_on(held, gate):
+def test_a_request_that_fails_takes_no_one_else_with_it(held, gate):
     batcher, _ = held
     inbox = Inbox()
     batcher.submit(("a", 1), MotionRequest("fail"), inbox.into("fail"))
     batcher.submit(("b", 1), MotionRequest("mate"), inbox.into("mate"))
     gate.set()
-    assert all(isinstance(result, RuntimeError) for result in inbox.take(2).values())
+    results = inbox.take(2)
+    assert isinstance(results["fail"], RuntimeError)
+    assert isinstance(results["mate"], Motion)
     batcher.submit(("b", 2), MotionRequest("good"), inbox.into("good"))
     assert isinstance(inbox.take(1)["good"], Motion)
+
+
+class Mortal(FakeEngine):
+    """Ends the thread that calls it when told to `die`."""
+
+    def generate(self, requests):
+        if any(request.text == "die" for request in requests):
+            raise SystemExit("the driver is gone")
+        return super().generate(requests)
+
+
+def test_a_model_thread_that_dies_reports_loads_the_model_again_and_goes_on(gate, caplog):
+    inbox, loaded = Inbox(), []
+
+    def load():
+        assert gate.wait(WAIT)
+        loaded.append(Mortal())
+        return loaded[-1]
+
+    batcher = Batcher(Mortal(), max_batch=4, window_seconds=0.0, capacity=6, load=load)
+    batcher.start()
+    assert batcher.problem() is None
+    batcher.submit(("a", 1), MotionRequest("die"), inbox.into("die"))
+    failure = inbox.take(1)["die"]
+    assert isinstance(failure, GenerationError)
+    assert "SystemExit: the driver is gone" in str(failure)
+    batcher.submit(("b", 1), MotionRequest("waits"), inbox.into("waits"))  # asked while the model is being loaded
+    gate.set()
+    assert isinstance(inbox.take(1)["waits"], Motion)
+    assert batcher.problem() is None
+    assert [request.text for call in loaded[0].calls for request in call] == ["waits"]
+    assert batcher.stop(WAIT)
+    assert batcher.problem() == "the model is not running"
+    assert any("thread died" in record.getMessage() for record in caplog.records)
+
+
+def test_stop_does_not_wait_for_a_model_that_cannot_be_loaded_again():
+    inbox, tried = Inbox(), threading.Event()
+
+    def load():
+        tried.set()
+        raise OSError("the folder is gone")
+
+    batcher = Batcher(Mortal(), max_batch=4, window_seconds=0.0, capacity=6, load=load)
+    batcher.start()
+    batcher.submit(("a", 1), MotionRequest("die"), inbox.into("die"))
+    assert tried.wait(WAIT)
+    assert batcher.stop(WAIT)
 
 
 def test_a_motion_with_nan_or_a_wrong_shape_is_a_failure(gate):

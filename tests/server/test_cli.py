@@ -9,7 +9,7 @@ import pytest
 
 from protocol import limits
 from protocol.client_errors import UnreachableError
-from server import cli
+from server import cli, serve_options
 
 COMMANDS = ("serve", "preview", "play", "generate", "prepare", "train", "export")
 BOUND_S = 120
@@ -78,7 +78,7 @@ def test_a_wrong_command_line_is_one_line_that_names_the_fault(argv, named, caps
 def test_the_defaults_are_the_documented_ones():
     parser = cli.build_parser()
     serve = parser.parse_args(["serve"])
-    assert (serve.host, serve.port, serve.token, serve.insecure) == ("127.0.0.1", 8765, None, False)
+    assert (serve_options.given(serve), serve.config, serve.tokens) == ({}, None, None)
     assert serve.model == cli.EMBEDDED
     assert (serve.no_preview, serve.preview_port) == (False, 8766)
     preview = parser.parse_args(["preview"])

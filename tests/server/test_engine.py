@@ -36,6 +36,24 @@ def test_asked_and_estimated_lengths(engine: Engine):
         assert motion.contacts.shape == (len(motion), 4)
 
 
+def test_each_stage_of_a_call_is_timed(engine: Engine):
+    told: list[tuple[str, float]] = []
+    engine.stopwatch.told = lambda *stage: told.append(stage)
+    try:
+        motion = engine.generate([MotionRequest("a person walks", frames=40)])[0]
+        engine.edit(motion, [(8, 16)], "a person waves")
+    finally:
+        engine.stopwatch.told = None
+    stages = [name for name, _ in told]
+    assert stages[:6] == ["text", "length", "base", "residual", "decode", "solve"]
+    assert stages[6:] == ["text", "base", "residual", "decode", "solve"]
+    assert all(seconds > 0 for _, seconds in told)
+
+
+def test_memory_is_that_of_a_gpu(engine: Engine):
+    assert engine.memory() == {}
+
+
 def test_the_same_seed_gives_the_same_motion_whatever_else_is_in_the_batch(engine: Engine):
     alone = engine.generate([MotionRequest("a person waves", frames=60, seed=5)])[0]
     others = [MotionRequest("a person walks", frames=n, seed=n) for n in (20, 120)]

@@ -1,16 +1,18 @@
 """The start of a connection: which hello is accepted, which code refuses another, and what welcome says."""
 
+import msgpack
 import pytest
 
 from protocol import limits
 from protocol.codec import build, encode
 from protocol.errors import ErrorCode
-from protocol.messages import Control, Hello
+from protocol.messages import Control, Hello, Prompt
 from protocol.skeleton import default_skeleton
-from server.config import ServeConfig
-from server.greeting import HelloError, ModelInfo, read_hello, welcome
+from server.access import HelloError
+from server.config import Quota, ServeConfig
+from server.greeting import ModelInfo, read_hello, welcome
 
-OPEN, GUARDED = ServeConfig(), ServeConfig(token="s\u00e9cret")
+OPEN = ServeConfig()
 
 
 def hello(**fields: object) -> Hello:
@@ -23,30 +25,40 @@ def info(**changes: object) -> ModelInfo:
 
 
 def test_a_good_hello_is_read():
-    assert read_hello(encode(hello(frame_rate=60.0)), OPEN).frame_rate == 60.0
-    assert read_hello(encode(hello(token="s\u00e9cret")), GUARDED).token == "s\u00e9cret"
-    assert read_hello(encode(hello(token="not asked for")), OPEN).token == "not asked for"
+    assert read_hello(encode(hello(frame_rate=60.0))).frame_rate == 60.0
+    assert read_hello(encode(hello(token="s\u00e9cret"))).token == "s\u00e9cret"
 
 
 @pytest.mark.parametrize(
-    ("data", "config", "code", "named"),
+    ("data", "code", "named"),
     [
-        (encode(hello(version=2)), OPEN, ErrorCode.VERSION_MISMATCH, "version 2"),
-        (encode(hello(version=2)), GUARDED, ErrorCode.VERSION_MISMATCH, "speaks 1"),
-        (encode(hello()), GUARDED, ErrorCode.UNAUTHORIZED, "no token"),
-        (encode(hello(token="secret")), GUARDED, ErrorCode.UNAUTHORIZED, "wrong token"),
-        (encode(build(Control, character="main", action="pause")), OPEN, ErrorCode.HELLO_REQUIRED, "`control`"),
-        (encode(hello())[:-3], OPEN, ErrorCode.HELLO_REQUIRED, "valid hello"),
-        (b"", OPEN, ErrorCode.HELLO_REQUIRED, "valid hello"),
-        ("hello", OPEN, ErrorCode.HELLO_REQUIRED, "valid hello"),
-        (bytes(limits.MAX_MESSAGE_BYTES + 1), OPEN, ErrorCode.TOO_BIG, str(limits.MAX_MESSAGE_BYTES)),
+        (encode(hello(version=2)), ErrorCode.VERSION_MISMATCH, "version 2 is not spoken here; this server speaks 1"),
+        (
+            encode(build(Prompt, id="p", text="a person waves")),
+            ErrorCode.HELLO_REQUIRED,
+            "'prompt', it must be `hello`",
+        ),
+        (encode(build(Control, character="main", action="pause")), ErrorCode.HELLO_REQUIRED, "'control'"),
+        (encode(hello())[:-3], ErrorCode.HELLO_REQUIRED, "valid hello"),
+        (b"", ErrorCode.HELLO_REQUIRED, "valid hello"),
+        ("hello", ErrorCode.HELLO_REQUIRED, "valid hello"),
+        (bytes(limits.MAX_MESSAGE_BYTES + 1), ErrorCode.TOO_BIG, str(limits.MAX_MESSAGE_BYTES)),
     ],
 )
-def test_another_start_is_refused_with_its_code(data, config, code, named):
+def test_another_start_is_refused_with_its_code(data, code, named):
     with pytest.raises(HelloError, match=named) as refused:
-        read_hello(data, config)
+        read_hello(data)
     assert refused.value.code is code
-    assert "s\u00e9cret" not in str(refused.value)
+    assert "waves" not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["hidden" * 200, ["hidden"], b"hidden", 1])
+@pytest.mark.parametrize("name", ["token", "resume"])
+def test_no_error_quotes_a_secret(name, secret):
+    data = msgpack.packb({**hello().model_dump(exclude_none=True), name: secret})
+    with pytest.raises(HelloError, match=f"hello.{name}") as refused:
+        read_hello(data)
+    assert "hidden" not in str(refused.value)
 
 
 def test_welcome_says_what_the_client_needs():
@@ -58,6 +70,12 @@ def test_welcome_says_what_the_client_needs():
     assert tuple(joint.name for joint in answer.skeleton.joints) == default_skeleton().names
     assert (answer.resume, answer.resumed, answer.characters) == ("again", False, ())
     assert encode(answer)
+
+
+def test_welcome_tells_what_the_token_allows():
+    quota = Quota(text_characters=80, message_bytes=2048, characters=2)
+    told = welcome(hello(), "abc", ServeConfig(max_characters=3), info(), quota=quota).limits
+    assert (told.text_characters, told.message_bytes, told.characters) == (80, 2048, 2)
 
 
 def test_welcome_back_names_the_characters():

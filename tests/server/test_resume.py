@@ -177,8 +177,9 @@ async def test_an_unknown_token_gives_a_fresh_session():
         assert peer.indices()[0] == 0
 
 
-async def test_a_connection_that_still_lives_is_closed_with_4010():
-    async with running() as server, server.raw() as old:
+@pytest.mark.parametrize("settings", [{}, {"max_connections": 1}], ids=["room", "no room but its own"])
+async def test_a_connection_that_still_lives_is_closed_with_4010(settings):
+    async with running(**settings) as server, server.raw() as old:
         first = Peer(old)
         await first.hello()
         await old.send(encode(Prompt(id="p", text="walk", seconds=9.0)))

@@ -92,7 +92,7 @@ def test_a_preview_without_a_port_leaves_the_server_as_it_was(model: Path):
 
 async def stream_then_stop(url: str, running: subprocess.Popen, number: signal.Signals) -> int | None:
     """The close code that a client in the middle of a stream gets when the server is asked to end."""
-    async with asyncio.timeout(BOUND_S), connect(ClientConfig(url=url)) as client:
+    async with asyncio.timeout(BOUND_S), connect(ClientConfig(url=url, restart_seconds=0.0)) as client:
         await client.prompt("a person walks", seconds=2.0, on_end="repeat")
         try:
             async for event in client:
@@ -111,10 +111,16 @@ async def stream_then_stop(url: str, running: subprocess.Popen, number: signal.S
         (("--port", "-1"), "--port is -1: Input should be greater than or equal to 0"),
         (("--preview-port", "65536"), "--preview-port is 65536: Input should be less than or equal to 65535"),
         (("--host", ""), "--host is ''"),
-        (("--token", ""), "--token is ''"),
+        (("--token", ""), "--token: Value should have at least 1 item"),
+        (("--quota", "connections=0"), "--quota.connections is '0': Input should be greater than or equal to 1"),
+        (("--quota", "friends=3"), "--quota is 'friends=3'; it must be NAME=N, NAME one of connections"),
+        (("--origin", "game.example"), "--origins.0 is 'game.example': an origin looks like https://game.example"),
+        (("--tls-cert", "cert.pem"), "tls_cert is set without tls_key"),
+        (("--tls-cert", "none.pem", "--tls-key", "none.pem"), "none.pem cannot be used (No such file or directory)"),
+        (("--config", "none.toml"), "none.toml cannot be read: No such file or directory"),
         (("--host", "0.0.0.0"), "host '0.0.0.0' lets other machines connect: set a token"),
         (("--host", "203.0.113.7", "--token", "secret"), "cannot listen on 203.0.113.7 port 0"),
-        (("--model", "nowhere"), "config.json is missing; nowhere is not a model bundle"),
+        (("--model", "no/where"), "config.json is missing; no/where is not a model bundle"),
         (("--device", "tpu"), "device is 'tpu'; auto, cpu and cuda"),
     ],
 )
@@ -126,7 +132,7 @@ def test_what_it_cannot_be_told_is_one_line(model: Path, capsys, argv, message):
 def test_a_port_in_use_is_told_before_the_model_is_loaded(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        assert cli.main(["serve", "--port", port, "--model", "nowhere"]) == 2
+        assert cli.main(["serve", "--port", port, "--model", "no/where"]) == 2
     line = one_line(capsys)
     assert "the port is in use, perhaps by another motionbridge serve" in line
     assert "--port" in line

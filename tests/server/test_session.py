@@ -13,9 +13,9 @@ from protocol.errors import CloseCode
 from protocol.messages import Clip, Error, PromptStatus, Welcome
 from protocol.poses import pack_poses
 from protocol.skeleton import default_skeleton
-from server.batcher import EditRequest
 from server.config import ServeConfig
 from server.greeting import ModelInfo
+from server.motion.motion import EditRequest
 from server.session import Session
 from server.timeline import Latency
 

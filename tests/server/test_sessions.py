@@ -86,6 +86,17 @@ def test_the_number_of_dropped_sessions_is_bounded():
     assert [house.enter(5.0, resume=welcome.resume)[1].resumed for _, welcome in sessions] == [False, False, True, True]
 
 
+def test_clients_that_only_drop_push_out_no_one_who_had_a_stream():
+    house = House(max_parked=2)
+    session, welcome = house.enter()
+    session.receive(msgpack.packb({"type": "prompt", "id": "p", "text": "walk"}), 0.0)
+    session.output(0.0)
+    house.drop(session, 0.0)
+    for at in range(1, 10):
+        house.drop(house.enter(float(at))[0], float(at))
+    assert house.enter(10.0, resume=welcome.resume)[1].resumed
+
+
 def test_a_session_that_ended_or_never_began_is_not_kept():
     house = House()
     session, welcome = house.enter()
@@ -125,3 +136,20 @@ def test_a_dropped_session_gives_up_clips_and_keeps_its_prompts():
     session.deliver(prompt.number, RuntimeError("broken"), 2.0)
     house.enter(3.0, resume=welcome.resume, received=0)
     assert [message.status for message in house.output] == ["accepted", "failed"]
+
+
+def test_a_full_server_lets_those_back_in_who_have_a_place_and_keeps_the_others():
+    house = House()
+    held, welcome = house.enter()
+    waiting, other = house.enter()
+    house.drop(waiting, 1.0)
+    hello = {"type": "hello", "version": 1}
+    back, late = (house.sessions.open(full=True) for _ in range(2))
+    back.receive(msgpack.packb({**hello, "resume": welcome.resume}), 1.0)
+    late.receive(msgpack.packb({**hello, "resume": other.resume}), 1.0)
+    assert back.successor is held
+    assert held.admitted
+    assert late.successor is None
+    assert late.closing is not None
+    assert not late.admitted
+    assert house.sessions.parked == 1

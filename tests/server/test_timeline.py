@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,34 @@ def test_replace_takes_effect_at_once_and_overwrites():
     assert player.elbow(first - 2) == pytest.approx(bend("walk"), abs=0.01)
     elbows = [player.elbow(index) for index in sorted(player.frames)]
     assert np.abs(np.diff(elbows)).max() < 0.5 * abs(bend("wave") - bend("walk"))
+
+
+def test_a_replacing_prompt_is_made_in_two_parts_of_its_own_seed():
+    player = Player(replace(SETTINGS, first_frames=40))
+    player.prompt("a", "walk", seconds=6.0)  # replaces nothing
+    player.play(1.0)
+    player.prompt("b", "wave", seconds=6.0)
+    player.play(9.0)
+    requests = [call[0] for call in player.engine.calls if call[0].text != "idle"]
+    assert [(request.text, request.frames, request.seed) for request in requests] == [
+        ("walk", 120, 7),
+        ("wave", 40, 7),
+        ("wave", 80, 8),
+    ]
+    started = next(status for status in player.statuses if (status.id, status.status) == ("b", "started"))
+    assert started.seconds == pytest.approx(6.0)
+    assert player.status("b") == ["accepted", "started", "finished"]
+    assert abs(len(player.of("b")) - 180) <= 1
+    assert sorted(player.frames) == list(range(max(player.frames) + 1))
+    elbows = [player.elbow(index) for index in player.of("b")[30:]]
+    np.testing.assert_allclose(elbows, bend("wave"), atol=0.01)
+
+
+def test_a_prompt_little_longer_than_its_first_part_is_made_at_once():
+    player = Player(replace(SETTINGS, first_frames=40))
+    player.prompt("a", "walk", seconds=6.0)
+    player.prompt("b", "wave", seconds=2.8)
+    assert player.engine.calls[-1][0].frames == 56
 
 
 def test_the_old_motion_goes_on_while_the_model_works():

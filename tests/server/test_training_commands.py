@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "motion"))
@@ -18,7 +20,8 @@ from tiny_bundle import write_tiny_bundle
 
 from server import cli
 from server.motion import bvh
-from server.training import distill
+from server.training import distill, stages
+from server.training.trainer import TrainResult
 
 TAKES = {"turn_left_001": 1.0, "turn_right_001": -1.0, "walk_001": 0.0, "walk_002": 0.2}
 
@@ -78,19 +81,30 @@ def test_from_motion_capture_to_a_model_that_generates(mocap: Path, tmp_path: Pa
 
     assert run("train", "rvq", data, trained, *short) == 0
     assert "resuming" in capsys.readouterr().err
-    assert run("train", "rvq", data, trained, *short, "--lr", 0.1) == 2
-    assert "config.lr is 0.1 but was 0.0004" in one_line(capsys)
-    assert run("train", "rvq", data, trained, *short, "--lr", 0.1, "--fresh") == 0
+    assert run("train", "rvq", data, trained, *short, "--lr", 0.001) == 2
+    assert "config.lr is 0.001 but was 0.0004" in one_line(capsys)
+    assert run("train", "rvq", data, trained, *short, "--lr", 0.001, "--fresh") == 0
 
     assert run("export", trained, data, model, "--name", "mine", "--licence", "CC0-1.0") == 0
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     assert (config["name"], config["licence"], config["text_encoder"]) == ("mine", "CC0-1.0", "embedded")
+    first = load_file(model / "rvq.safetensors")
+    assert run("train", "decoder", data, trained, *short) == 0
     # Exporting again, over a model that is there, gives a whole model too.
     assert run("export", trained, data, model, "--name", "mine") == 0
+    again = load_file(model / "rvq.safetensors")
+    changed = {key.partition(".")[0] for key in first if not torch.equal(first[key], again[key])}
+    assert changed == {"decoder"}
     clip = tmp_path / "walk.npz"
     assert run("generate", "a person walks", "--seconds", 2, "--model", model, "-o", clip, "--device", "cpu") == 0
     with np.load(clip) as archive:
         assert archive["rotations"].shape == (40, 22, 4)
+
+
+def test_a_run_that_was_stopped_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr(stages, "train_rvq", lambda *arguments: TrainResult(7, False, {}, None, None))
+    assert run("train", "rvq", "data", tmp_path) == 130
+    assert capsys.readouterr().out == "rvq: step 7, stopped; the same command goes on\n"
 
 
 def test_train_text_takes_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from protocol.skeleton import default_skeleton
 from server.motion import rotation as rot
 from server.motion.motion import Motion
-from server.motion.transition import hold, inertialize, place_after
+from server.motion.transition import hold, inertialize, place_after, top_speeds
 
 FPS = 20.0
+SKELETON = default_skeleton()
 
 
 def moving(frames: int, speed: float, turn: float, seed: int = 0) -> Motion:
@@ -76,3 +78,21 @@ def test_place_after_moves_and_turns_the_whole_motion():
     np.testing.assert_allclose(placed.heading, np.pi / 2)
     facing = rot.mul_vec(placed.rotations[0, 0], np.array([0.0, 0.0, 1.0]))
     np.testing.assert_allclose(facing, [1.0, 0.0, 0.0], atol=1e-9)
+
+
+def test_a_large_offset_takes_its_time_and_a_small_one_does_not():
+    still = moving(60, 0.0, 0.0)
+    neck, elbow = SKELETON.index("neck"), SKELETON.index("left_elbow")
+    turned = still.rotations.copy()
+    turned[:, [neck, elbow]] = rot.about_y(np.radians(40.0))
+    after = Motion(still.root, turned, still.contacts, still.features, still.heading)
+    fastest = top_speeds(SKELETON)
+    joined = inertialize(still[:5], after, FPS, 0.1, fastest)
+    plain = inertialize(still[:5], after, FPS, 0.1)
+    speeds, plain_speeds = (
+        np.degrees(rot.angle_between(m.rotations[1:], m.rotations[:-1])) * FPS for m in (joined, plain)
+    )
+    assert plain_speeds[:, neck].max() > 1.5 * np.degrees(fastest[neck])
+    assert speeds[:, neck].max() < 0.75 * np.degrees(fastest[neck])
+    np.testing.assert_array_equal(joined.rotations[:, elbow], plain.rotations[:, elbow])
+    assert rot.angle_between(joined.rotations[-1], after.rotations[-1]).max() < 0.01

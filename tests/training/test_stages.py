@@ -14,6 +14,7 @@ from synthetic import positions_of
 from server.motion.features import HUMANML3D, extract
 from server.training import stages
 from server.training.dataset import DatasetError, MotionDataset, TokenBatches, WindowBatches
+from server.training.decoder import DECODER_TRAINING, load_refined, train_decoder
 from server.training.prepare import PreparedReport, _Clip, _write
 
 SIZES = stages.ModelSizes(
@@ -59,6 +60,19 @@ def test_every_stage_learns_on_a_tiny_dataset(data: Path, tmp_path: Path):
             kind, data, tmp_path / "run", replace(stages.TOKEN_TRAINING, **quick), STAGE, encode
         )
         assert again.step == result.step == 150
+
+
+def test_a_refined_decoder_makes_more_of_the_base_layer(data: Path, tmp_path: Path):
+    run, train = tmp_path / "run", MotionDataset(data, "train")
+    quick = {"steps": 60, "batch_size": 4, "warm_up": 5, "lr": 5e-3, "ema_decay": 0.5}
+    stages.train_rvq(data, run, replace(stages.RVQ_TRAINING, **quick), STAGE)
+    rvq = stages.load_rvq(run, 263, SIZES)
+    tokens, before = rvq.encode(train.motion(0)[None]).indices, stages.reconstruction_error(rvq, train, 1)
+    assert train_decoder(data, run, replace(DECODER_TRAINING, **quick), STAGE).finished
+    assert stages.reconstruction_error(stages.load_rvq(run, 263, SIZES), train, 1) == before, "the RVQ-VAE's own stays"
+    load_refined(run, rvq)
+    assert stages.reconstruction_error(rvq, train, 1) < 0.97 * before
+    assert torch.equal(rvq.encode(train.motion(0)[None]).indices, tokens)
 
 
 def test_rare_motion_is_favoured_by_group_and_by_family(data: Path):

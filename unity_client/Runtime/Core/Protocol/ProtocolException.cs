@@ -31,6 +31,8 @@ namespace MotionBridge
         public const int ResumedElsewhere = 4010;
         public const int TooSlow = 4011;
         public const int ServerFull = 4013;
+        public const int TooManyConnections = 4014;
+        public const int SessionExpired = 4015;
     }
 
     /// <summary>A message that breaks the protocol.</summary>

@@ -17,6 +17,8 @@ namespace MotionBridge
             { CloseCodes.ResumedElsewhere, "Another client has taken this session over." },
             { CloseCodes.TooSlow, "We did not read fast enough; the game was probably stopped in a debugger." },
             { CloseCodes.ServerFull, "The server has no room for another connection; stop one, or raise its --max-connections." },
+            { CloseCodes.TooManyConnections, "Our token allows no more connections: close another one, or ask for a higher limit." },
+            { CloseCodes.SessionExpired, "The session lasted as long as our token allows; a new one begins." },
         };
 
         /// <summary>A sentence or two for a close code; <paramref name="reason"/> is what the server or the system said.</summary>

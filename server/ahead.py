@@ -1,0 +1,42 @@
+"""Makes the frames of all characters a little ahead of their sending: some at a time, and those first that need it most.
+
+Every character needs a new stretch of frames from time to time. Made when it is due, the stretches of characters that began
+together fall due together, and all that is to be sent waits for them. Made ahead, a few in each tick, no tick has more than
+its share of work; and those made together share the calls of numpy, most of what a stretch costs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from server.timeline import CharacterTimeline
+from server.track import make
+
+STRETCH_SECONDS: Final = 1.0
+"""A longer stretch costs less per frame, and more of it is thrown away when the motion changes."""
+URGENT_SECONDS: Final = 0.15
+"""With fewer seconds of frames than this a character does not wait for the next tick."""
+MOST: Final = 16
+"""Characters whose frames are made in one go, some milliseconds."""
+
+
+class Ahead:
+    """``timelines`` gives those of all connected sessions; ``tick`` is the time between calls of `work`, seconds."""
+
+    def __init__(self, timelines: Callable[[], Iterable[CharacterTimeline]], tick: float) -> None:
+        self._timelines = timelines
+        self._tick = tick
+
+    def work(self, now: float) -> bool:
+        """Makes the frames of some characters; returns whether others need theirs before the next tick."""
+        timelines = [timeline for timeline in self._timelines() if not timeline.paused]
+        # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
+        share = min(MOST, math.ceil(len(timelines) * self._tick / STRETCH_SECONDS) + 1)
+        needs = [
+            (ahead, at) for at, timeline in enumerate(timelines) if (ahead := timeline.made_ahead(now)) is not None
+        ]
+        needs = sorted(need for need in needs if need[0] < STRETCH_SECONDS)
+        make(timelines[at].to_make(now, max(ahead, 0.0) + STRETCH_SECONDS) for ahead, at in needs[:share])
+        return len(needs) > share and needs[share][0] < URGENT_SECONDS

@@ -1,0 +1,1 @@
+"""Published models: which there are, and how they come onto this machine."""

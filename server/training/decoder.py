@@ -1,0 +1,81 @@
+"""Refining the RVQ-VAE's decoder: ``motionbridge train decoder``, once its codes are settled.
+
+Encoder and codebooks stay as they are, and so do the tokens that the transformers learn. The decoder alone learns to make
+the most of few layers, as most motion of a small model is decoded from its base layer: what that leaves open of a rare
+movement, such as a kick, it can know from the codes around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from server.models.rvq import RVQVAE, Decoder, RVQOutput, rvq_loss
+from server.training.dataset import MotionDataset, WindowBatches
+from server.training.stages import StageConfig, load_rvq, reconstruction_error
+from server.training.train_config import TrainConfig
+from server.training.trainer import Trainer, TrainResult, load_weights
+
+FOLDER = "decoder"
+DECODER_TRAINING = TrainConfig(
+    steps=2000, batch_size=32, lr=4e-4, lr_final=1e-5, warm_up=100, weight_decay=0.0, ema_decay=0.998
+)
+BASE_SHARE = 0.7  # of the batches that are decoded from the base layer alone; the others have two layers to all
+
+
+class Refinement(NamedTuple):
+    """A batch's motion (B, T, C), normalised, and how many layers it is decoded from."""
+
+    motion: Tensor
+    layers: int
+
+
+class RefinementBatches:
+    """Windows of motion, each batch with a number of layers in 1..``quantizers``."""
+
+    def __init__(self, windows: WindowBatches, quantizers: int) -> None:
+        self._windows, self._quantizers = windows, quantizers
+
+    def draw(self, step: int, generator: Generator) -> Refinement:
+        layers = 1
+        if self._quantizers > 1 and float(torch.rand((), generator=generator)) >= BASE_SHARE:
+            layers = int(torch.randint(2, self._quantizers + 1, (), generator=generator))
+        return Refinement(self._windows.draw(step, generator), layers)
+
+
+def train_decoder(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fresh: bool = False) -> TrainResult:
+    """Train the decoder of the RVQ-VAE in ``run`` on; validation is root-relative MPJPE (mm) of the base layer alone."""
+    train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
+    rvq = load_rvq(run, train.layout.channels, stage.sizes)
+    decoder, joints = rvq.decoder, train.layout.joints
+    tokens = RVQVAE(
+        rvq.config
+    ).eval()  # keeps its own encoder and codebooks: validation switches modes of the decoder only
+    tokens.load_state_dict(rvq.state_dict())
+
+    def loss(decoder: Decoder, batch: Refinement, generator: Generator) -> Mapping[str, Tensor]:
+        codes = tokens.to(batch.motion.device).encode(batch.motion, batch.layers)
+        reconstruction = decoder(codes.latent.transpose(1, 2)).transpose(1, 2)
+        zero = torch.zeros((), device=reconstruction.device)
+        losses = rvq_loss(RVQOutput(reconstruction, zero, zero, codes.indices), batch.motion, joints)
+        return {"loss": losses.total, "reconstruction": losses.reconstruction}
+
+    def validate(decoder: Decoder) -> Mapping[str, float]:
+        errors = {layers: reconstruction_error(rvq, validation, layers) for layers in (1, stage.sizes.quantizers)}
+        return {f"mpjpe_mm_{layers}": error for layers, error in errors.items()} | {"loss": errors[1]}
+
+    windows = WindowBatches(train, config.batch_size, stage.window, stage.balance)
+    batches = RefinementBatches(windows, stage.sizes.quantizers)
+    identity = {"model": asdict(rvq.config), "window": stage.window}
+    return Trainer(decoder, loss, batches, config, run / FOLDER, validate, identity=identity, fresh=fresh).run()
+
+
+def load_refined(run: Path, rvq: RVQVAE) -> None:
+    """Give ``rvq`` the decoder that was refined in ``run``; without one it keeps its own."""
+    if (run / FOLDER).is_dir():
+        rvq.decoder.load_state_dict(load_weights(run / FOLDER))
