@@ -26,7 +26,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 missing = pytest.mark.skipif(
     DRIVER is None or CHROMIUM is None, reason="no chromium and chromedriver (Debian: chromium, chromium-driver)"
 )
-BOUND_S = 600.0
+BOUND_S = 240.0
 _POLL_S = 0.2
 _FLAGS = (
     "--headless=new",
