@@ -57,7 +57,8 @@ class Session:
         self.paused = False
         self.problem: str | None = None
         """Why there is no connection; None while there is one, or none was asked for yet."""
-        self._config = replace(config, frame_rate=RATE)
+        # After a restart the server knows none of the characters: `run` brings them back, not the client.
+        self._config = replace(config, frame_rate=RATE, restart_seconds=0.0)
         self._notify, self._clock = notify, clock
         self._client: Client | None = None
         self._watched = asyncio.Event()
