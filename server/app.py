@@ -180,6 +180,7 @@ async def serve(
             await stop.wait()
         finally:
             ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
             await _close(server, config.shutdown_timeout)
     finally:
         stopped = await asyncio.to_thread(app.batcher.stop, config.shutdown_timeout)
