@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
-from server.cache import cached_clip
+from server.cache import EMBEDDED, cached_clip
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import sample_length
@@ -33,7 +33,6 @@ from server.motion.resample import smooth_rotations
 from server.motion.rotation import Array
 from server.stopwatch import Stopwatch
 
-EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 MIN_SECONDS, MAX_TOKENS = 1.0, 49
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)  # to which static shapes are padded
 TOKEN_SIZES = (12, 20, 32, MAX_TOKENS)
