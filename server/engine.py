@@ -38,7 +38,7 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)  # to which static shapes are padded
 TOKEN_SIZES = (12, 20, 32, MAX_TOKENS)
 _CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of a step
 # On bones of a hand's breadth a millimetre of the decoder's tremble is half a degree: unsmoothed, the torso's joints turn up to
-# three times as fast as people's. These turn slowly (99.9 % of the time under 100 degrees/s) and lose nothing by it.
+# three times as fast as people's. These turn slowly (99.9 % of the time under 190 degrees/s) and lose nothing by it.
 _TORSO = ("spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
 _TORSO_SECONDS = 0.075
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
