@@ -6,20 +6,9 @@ from websockets.asyncio.client import connect as plain_connect
 
 from protocol import codec, limits
 from protocol.client import Client, ClientConfig, connect
-from protocol.client_errors import (
-    AddressError,
-    ConnectionLostError,
-    HandshakeError,
-    RefusedError,
-    UnreachableError,
-)
+from protocol.client_errors import AddressError, ConnectionLostError, HandshakeError, RefusedError, UnreachableError
 from protocol.errors import CloseCode
-from protocol.messages import (
-    Error,
-    Hello,
-    Prompt,
-    Stats,
-)
+from protocol.messages import Error, Hello, Prompt, Stats
 
 
 async def test_hello_carries_the_configuration():

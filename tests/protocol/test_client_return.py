@@ -8,17 +8,9 @@ from scripted_server import PACKER, RESUMABLE, WELCOME, accepted, connections, r
 
 from protocol import handshake
 from protocol.client import Client, Restarted, connect
-from protocol.client_errors import (
-    CertificateError,
-    ConnectionLostError,
-)
+from protocol.client_errors import CertificateError, ConnectionLostError
 from protocol.errors import CloseCode
-from protocol.messages import (
-    Control,
-    Error,
-    Prompt,
-    PromptStatus,
-)
+from protocol.messages import Control, Error, Prompt, PromptStatus
 from protocol.unanswered import Unanswered
 from protocol.vectors.cases import example_poses
 

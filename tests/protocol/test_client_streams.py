@@ -8,11 +8,7 @@ import pytest
 from scripted_server import PACKER, accepted, receive, scripted, send
 
 from protocol.client import ClientConfig, FrameBlock, connect
-from protocol.client_errors import (
-    ConnectionLostError,
-    RequestFailedError,
-    RequestTimeoutError,
-)
+from protocol.client_errors import ConnectionLostError, RequestFailedError, RequestTimeoutError
 from protocol.errors import CloseCode, InvalidFieldError
 from protocol.messages import (
     Clip,
