@@ -15,7 +15,8 @@ playheads, so that the server keeps what was lost.
 
 When the server no longer has the session, because it was started anew, so does the client, for `restart_seconds`: the event
 `Restarted` says so, frames count from 0 again in new buffers, and prompts that had not ended are asked again under their ids.
-With `restart_seconds` 0 it ends with ConnectionLostError instead, and what to ask of another session is the caller's to decide.
+Steering, pauses and root motion are the caller's to tell again. With `restart_seconds` 0 the client ends with
+ConnectionLostError instead.
 """
 
 from __future__ import annotations
@@ -188,6 +189,7 @@ class Client:
         """Pauses, resumes, stops or removes a character, or switches its root motion."""
         if action == "remove":
             self._buffers.pop(character, None)
+            self._unfinished.forget(character)
         await self.send(build(Control, character=character, action=action))
 
     async def playhead(self, frame: int, *, character: str = limits.DEFAULT_CHARACTER) -> None:
@@ -232,12 +234,11 @@ class Client:
         return await self._request(build(Edit, id=self._next_id(), text=text, ranges=pairs, **settings, **blocks))
 
     async def send(self, message: Message) -> None:
-        """Sends one message, waiting for a resume in progress.
+        """Sends one message, waiting while the connection is made again.
 
         ConnectionLostError when the connection is gone for good or takes nothing in time.
         """
         data = encode(message)
-        self._unfinished.sent(message)
         try:
             async with asyncio.timeout(self.config.send_timeout):
                 while not await self._sent(message, data):
@@ -281,10 +282,12 @@ class Client:
             raise self._lost()
         socket = self._socket
         self._unanswered.sent(message)
+        self._unfinished.sent(message)
         try:
             await socket.send(data)
         except ConnectionClosed:
             self._unanswered.unsent(message)
+            self._unfinished.unsent(message)
             if socket is self._socket and not self._closed:
                 self._online.clear()  # set again by the reader, which sees the same end
             return False
@@ -315,8 +318,7 @@ class Client:
                         self._add_buffer(character)
                     await self._send_again(self._unanswered.again())
                 else:
-                    self._start_anew()
-                    await self._send_again(self._unfinished.again())
+                    await self._send_again(self._start_anew())
                 self._online.set()
                 await self._receive()
         except ConnectionLostError as error:
@@ -331,7 +333,6 @@ class Client:
         """Sends what the server may not have; if this connection drops too, the next one gets it."""
         with contextlib.suppress(ConnectionClosed):
             for message in messages:
-                self._unanswered.sent(message)
                 await self._socket.send(encode(message))
 
     async def _receive(self) -> None:
@@ -356,12 +357,17 @@ class Client:
         dropped = self.config.resume_seconds > 0.0 and self._socket.close_code in DROPS
         return self.welcome.resume if dropped else None
 
-    def _start_anew(self) -> None:
+    def _start_anew(self) -> list[Timeline]:
+        """Forgets the old session. What the new one is to be told."""
         self._received = 0
         self._buffers.clear()
         self._unanswered = Unanswered()
+        again = self._unfinished.again()
+        for message in again:
+            self._unanswered.sent(message)
         self.restarted += 1
         self._add_event(Restarted(self.welcome))
+        return again
 
     def _fail_requests(self) -> None:
         for future in self._pending.values():

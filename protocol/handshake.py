@@ -156,8 +156,9 @@ async def come_back(config: ClientConfig, token: str | None, received: int) -> t
                     if error.code is None or error.code not in RESTARTS:
                         raise
                     problem = str(error)
-                except RefusedError as error:
-                    if error.code not in FULL:  # it may have the dropped connection still on its list
+                except (RefusedError, CertificateError) as error:
+                    full = isinstance(error, RefusedError) and error.code in FULL
+                    if not full:  # a full server may have the dropped connection still on its list
                         raise ConnectionLostError(f"the connection ended and cannot be made again: {error}") from error
                     problem = str(error)
                 LOG.info("not connected again yet: %s", problem)

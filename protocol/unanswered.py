@@ -1,4 +1,4 @@
-"""Prompts that a dropped connection may have lost, so that a client can send them again."""
+"""Prompts that a dropped connection may have lost, so that a client can send them again when it resumes the session."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""What a client has asked its characters to play and has not seen end."""
+"""What a client has asked its characters to play and has not seen end, for a session that begins in place of a lost one."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,23 +35,30 @@ class Unfinished:
     def sent(self, message: Message) -> None:
         """Takes note of a message to the server."""
         if isinstance(message, Control) and message.action in ("stop", "remove"):
-            self._wishes.pop(message.character, None)
+            self.forget(message.character)
         if isinstance(message, Prompt):
             fields = {name: getattr(message, name) for name in TimelinePrompt.model_fields}
             self._add(message, (TimelinePrompt(**fields),))
         if isinstance(message, Timeline):
             self._add(message, message.prompts)
 
+    def unsent(self, message: Message) -> None:
+        """It never left, and whoever sends it will try again."""
+        if isinstance(message, Prompt | Timeline):
+            ids = {message.id} if isinstance(message, Prompt) else {entry.id for entry in message.prompts}
+            self._drop(message.character, lambda wish: wish.prompt.id in ids)
+
     def seen(self, message: PromptStatus | Error) -> None:
         """Takes note of an answer."""
-        for character, wishes in list(self._wishes.items()):
-            if isinstance(message, Error):
-                kept = [wish for wish in wishes if message.id is None or message.id not in _ids(wish)]
-            elif message.character == character and message.status in _ENDS:
-                kept = [wish for wish in wishes if wish.prompt.id != message.id]
-            else:
-                continue
-            self._keep(character, kept)
+        if isinstance(message, Error):
+            for character in tuple(self._wishes):
+                self._drop(character, lambda wish: message.id is not None and message.id in _ids(wish))
+        elif message.status in _ENDS:
+            self._drop(message.character, lambda wish: wish.prompt.id == message.id)
+
+    def forget(self, character: str) -> None:
+        """Nothing is wanted of a character any more."""
+        self._wishes.pop(character, None)
 
     def again(self) -> list[Timeline]:
         """The messages that ask for all of it, in order."""
@@ -74,11 +82,12 @@ class Unfinished:
         while len(self._wishes) > limits.MAX_CHARACTERS:
             del self._wishes[next(iter(self._wishes))]
 
-    def _keep(self, character: str, wishes: list[_Wish]) -> None:
-        if wishes:
-            self._wishes[character] = deque(wishes, MOST_FOR_ONE_CHARACTER)
+    def _drop(self, character: str, is_over: Callable[[_Wish], bool]) -> None:
+        kept = [wish for wish in self._wishes.get(character, ()) if not is_over(wish)]
+        if kept:
+            self._wishes[character] = deque(kept, MOST_FOR_ONE_CHARACTER)
         else:
-            del self._wishes[character]
+            self.forget(character)
 
 
 def _ids(wish: _Wish) -> tuple[str | None, ...]:

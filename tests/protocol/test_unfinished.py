@@ -69,3 +69,12 @@ def test_a_long_queue_takes_several_messages_and_memory_is_bounded():
     assert max(len(message.prompts) for message in messages) == limits.MAX_TIMELINE_PROMPTS
     crowd = told(*(prompt("a", character=str(number)) for number in range(3 * limits.MAX_CHARACTERS)))
     assert len(crowd.again()) == limits.MAX_CHARACTERS
+
+
+def test_what_never_left_is_not_asked_again_and_what_it_would_have_replaced_is():
+    entries = tuple(TimelinePrompt(id=name, text=name) for name in "cd")
+    late = prompt("b", mode="replace"), Timeline(id="t", prompts=entries)
+    unfinished = told(prompt("a"), *late)
+    for message in (Control(action="stop"), *late):
+        unfinished.unsent(message)
+    assert ids(unfinished) == {"main": ["a"]}

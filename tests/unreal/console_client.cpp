@@ -5,12 +5,15 @@
 //
 // Commands on standard input, one a line; everything that happens goes to standard output, one event a line:
 //
+// clang-format off
 //     prompt CHARACTER ID SEED SECONDS MODE TEXT...  -> status ID STATUS [FRAME]; it holds its last pose
-//     hold CHARACTER FRAME                      the clock stands still there, at once or when it comes there -> held
-//     FRAME go                                        the clock goes on drop                                      cuts
-//     the TCP connection without a close, as a network does frames ID                                 -> frame ID INDEX
-//     HEX of every frame received for that prompt, then end gaps                                      -> gaps COUNT
-//     MEAN P50 P99 MAX, of shown poses and in milliseconds quit
+//     hold CHARACTER FRAME   the clock stands still there, at once or when it comes there  -> held FRAME
+//     go                     the clock goes on
+//     drop                   cuts the TCP connection without a close, as a network does
+//     frames ID              -> frame ID INDEX HEX of every frame received for that prompt, then end
+//     gaps                   -> gaps COUNT MEAN P50 P99 MAX, of shown poses and in milliseconds
+//     quit
+// clang-format on
 
 #include "MotionBridgeCore/Session.h"
 

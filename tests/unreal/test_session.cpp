@@ -185,7 +185,7 @@ TEST_CASE("refusals that would repeat end the session, with what to do")
 		Test.Session.Tick(100.0);
 		CHECK(Test.Host.Opened == 1);
 	}
-	for (const int Code : {1000, 1001, 1006, 4000, 4003, 4011, 4013})
+	for (const int Code : {1000, 1001, 1006, 4000, 4003, 4011, 4013, 4014, 4015})
 	{
 		FConnected Test;
 		Test.Session.SocketClosed(Code, "why", 1.0);

@@ -1,6 +1,6 @@
 namespace MotionBridge
 {
-    /// <summary>Every number of the wire protocol, as SPEC.md lists them.</summary>
+    /// <summary>The numbers of the wire protocol that a client needs (SPEC.md, "Limits").</summary>
     public static class Limits
     {
         public const int ProtocolVersion = 1;

@@ -2,18 +2,15 @@ using System;
 
 namespace MotionBridge
 {
-    /// <summary>Values of <c>error.code</c> that a reader of messages gives (SPEC.md, "Errors").</summary>
+    /// <summary>The values of <c>error.code</c> that this client gives or acts on (SPEC.md, "Errors").</summary>
     public static class ErrorCodes
     {
         public const string Malformed = "malformed";
         public const string UnknownType = "unknown_type";
         public const string InvalidField = "invalid_field";
         public const string UnknownCharacter = "unknown_character";
+        public const string DuplicateId = "duplicate_id";
         public const string TooBig = "too_big";
-        public const string Unauthorized = "unauthorized";
-        public const string VersionMismatch = "version_mismatch";
-        public const string ServerFull = "server_full";
-        public const string ResumedElsewhere = "resumed_elsewhere";
     }
 
     /// <summary>WebSocket close codes (SPEC.md, "Close codes").</summary>

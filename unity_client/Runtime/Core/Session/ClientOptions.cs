@@ -25,7 +25,10 @@ namespace MotionBridge
         /// </summary>
         public bool Restore = true;
 
+        /// <summary>Wait before connecting again; doubles with each attempt that fails. Each is cut by up to a half, at random.</summary>
         public double LeastRetry = 0.5;
+
+        /// <summary>What that wait grows to.</summary>
         public double MostRetry = 10.0;
 
         /// <summary>Longest wait for the connection, and then for <c>welcome</c>.</summary>

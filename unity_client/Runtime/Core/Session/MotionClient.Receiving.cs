@@ -135,7 +135,7 @@ namespace MotionBridge
             foreach (var handle in prompts.FindSent(error.Id))
             {
                 // A prompt sent again may have reached the server before the connection was lost.
-                var known = error.Code == "duplicate_id" && handle.SentAgain;
+                var known = error.Code == ErrorCodes.DuplicateId && handle.SentAgain;
                 handle.Set(known ? PromptState.Accepted : PromptState.Refused, known ? null : error.Message);
                 Announce(PromptChanged, handle);
             }

@@ -35,7 +35,10 @@ struct FSessionConfig
 	EEncoding Encoding = EEncoding::Float32;
 	/** Seconds from opening the socket to `welcome` before the attempt is given up. */
 	double OpenTimeout = 10.0;
-	/** Seconds before the first attempt to connect again; doubles with each that fails, up to the maximum. */
+	/**
+	 * Seconds before the first attempt to connect again; doubles with each that fails, up to the maximum. Each wait is
+	 * cut by up to a half, at random.
+	 */
 	double ReconnectDelay = 0.5;
 	double MaxReconnectDelay = 8.0;
 	/** Playhead reports a second and character. */
