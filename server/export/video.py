@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -103,7 +102,7 @@ def write_gif(path: Path, take: Take) -> None:
 def _shown(take: Take, size: tuple[int, int], chosen: np.ndarray, path: Path) -> Iterator[Image.Image]:
     """The frames with a progress bar where someone watches."""
     pictures = frames(take, size, chosen)
-    yield from tqdm(pictures, desc=path.name, total=len(chosen), unit="frame", disable=not sys.stderr.isatty())
+    yield from tqdm(pictures, desc=path.name, total=len(chosen), unit="frame", disable=None)
 
 
 def _floor(canvas: Canvas, camera: Camera, target: Array) -> None:

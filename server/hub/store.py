@@ -120,7 +120,6 @@ class Store:
         ``keep`` leaves the downloaded archive in place. Raises DownloadError, ArchiveError or CheckpointError.
         """
         from server.models.checkpoint import load_bundle
-        from server.models.original import convert_original
 
         assert entry.archive is not None
         known = self.checksum(entry.archive)
@@ -132,7 +131,7 @@ class Store:
             unpacked.mkdir()
             unpack(path, unpacked)
             say("converting ...")
-            convert_original(checkpoint_root(unpacked), bundle)
+            convert(unpacked, bundle)
             load_bundle(bundle)
             files = {file.name: sha256_of(file) for file in sorted(bundle.iterdir())}
             record = {

@@ -110,10 +110,11 @@ class Session:
         return character
 
     async def remove(self, name: str) -> None:
-        """Takes a character off the stage; the last one stays."""
+        """Takes a character off the stage; the last one stays. ClientError, and nothing done, when there is no connection."""
+        client = self._connected()
         if len(self.characters) > 1:
             del self.characters[name]
-            await self._connected().control("remove", character=name)
+            await client.control("remove", character=name)
 
     async def stop(self, name: str) -> None:
         """Drops what the character does and what waits."""

@@ -60,3 +60,12 @@ def test_positive_yaw_turns_to_the_characters_left():
     np.testing.assert_allclose(
         rot.mul_vec(rot.about_y(np.array(np.pi / 2)), np.array([0.0, 0.0, 1.0])), [1, 0, 0], atol=1e-12
     )
+
+
+def test_rotation_vectors_take_the_short_way_and_back():
+    axis = np.array([0.0, 0.6, 0.8])
+    quaternion = rot.from_axis_angle(axis, np.radians(70.0))
+    np.testing.assert_allclose(rot.to_vector(quaternion), np.radians(70.0) * axis)
+    np.testing.assert_allclose(rot.to_vector(-quaternion), np.radians(70.0) * axis)
+    np.testing.assert_allclose(rot.from_vector(np.radians(70.0) * axis), quaternion)
+    np.testing.assert_array_equal(rot.to_vector(rot.identity()), np.zeros(3))
