@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from protocol.skeleton import default_skeleton
 from server.export.canvas import FAINT, Camera, Canvas, Colour
-from server.export.mannequin import PART_COLOURS, mannequin
+from server.export.mannequin import FOOT_COLOURS, mannequin
 from server.export.skinning import skin
 from server.export.take import Take
 from server.files import write_atomically
@@ -117,7 +117,6 @@ def _floor(canvas: Canvas, camera: Camera, target: Array) -> None:
 
 def _contacts(canvas: Canvas, camera: Camera, joints: Array, contacts: np.ndarray) -> None:
     """A disc on the ground under each heel and toe that stands."""
-    for joint, stands in zip(default_skeleton().feet, contacts, strict=True):
+    for joint, colour, stands in zip(default_skeleton().feet, FOOT_COLOURS, contacts, strict=True):
         if stands:
-            side = "left" if default_skeleton().names[joint].startswith("left") else "right"
-            canvas.disc(camera, joints[joint] * np.array([1.0, 0.0, 1.0]), 0.06, PART_COLOURS[side], flat=True)
+            canvas.disc(camera, joints[joint] * np.array([1.0, 0.0, 1.0]), 0.06, colour, flat=True)

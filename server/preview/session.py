@@ -122,8 +122,9 @@ class Session:
 
     async def walk_to(self, name: str, points: list[tuple[float, float]], speed: float | None) -> None:
         """Steers along way-points (x, z) in the character's own world at a speed (m/s); none of both lets go."""
+        character = self.characters[name]
         await self._connected().steer(speed=speed, waypoints=points or None, character=name)
-        self.characters[name].path = list(points)
+        character.path = list(points)
 
     def advance(self) -> Iterator[tuple[Character, Poses]]:
         """Every character that has a new frame to show now, with that frame."""
