@@ -1,4 +1,4 @@
-"""Where downloaded models live: the platform's cache folder, or the one that MOTIONBRIDGE_CACHE names.
+"""Where models live: the embedded one in the package, others in the platform's cache folder or the one that MOTIONBRIDGE_CACHE names.
 
 ==========================  ========================================================================
 ``models/NAME/``            a bundle, converted from the published checkpoint, and ``installed.json``
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
+EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 VARIABLE = "MOTIONBRIDGE_CACHE"
 CLIP_FILE = "ViT-B-32.pt"
 

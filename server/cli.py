@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from protocol import limits
 from protocol.client_errors import ClientError
 from server import commands, doctor, model_commands, serve_options
+from server.cache import EMBEDDED
 from server.export import formats
-from server.hub.catalogue import EMBEDDED_FOLDER as EMBEDDED
 from server.preview.process import DEFAULT_PORT as PREVIEW_PORT
 
 _ENDINGS = formats.listed(formats.ENDINGS)

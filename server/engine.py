@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
-from server.cache import cached_clip
+from server.cache import EMBEDDED, cached_clip
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import sample_length
@@ -33,13 +33,12 @@ from server.motion.resample import smooth_rotations
 from server.motion.rotation import Array
 from server.stopwatch import Stopwatch
 
-EMBEDDED = Path(__file__).with_name("assets") / "embedded"
 MIN_SECONDS, MAX_TOKENS = 1.0, 49
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)  # to which static shapes are padded
 TOKEN_SIZES = (12, 20, 32, MAX_TOKENS)
 _CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of a step
 # On bones of a hand's breadth a millimetre of the decoder's tremble is half a degree: unsmoothed, the torso's joints turn up to
-# three times as fast as people's. These turn slowly (99.9 % of the time under 100 degrees/s) and lose nothing by it.
+# three times as fast as people's. These turn slowly (99.9 % of the time under 190 degrees/s) and lose nothing by it.
 _TORSO = ("spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
 _TORSO_SECONDS = 0.075
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it

@@ -6,13 +6,9 @@ Archives and their addresses are those of ``prepare/download_models.sh`` of gith
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from server.cache import CLIP_FILE
-
-EMBEDDED = "embedded"
-EMBEDDED_FOLDER = Path(__file__).parents[1] / "assets" / "embedded"
 
 _DRIVE_FILE = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
 _DRIVE_PAGE = "https://drive.google.com/file/d/{}/view"
@@ -96,7 +92,7 @@ def _momask(name: str, data: str, terms: str, joints: str, frame_rate: str, iden
 
 ENTRIES = (
     Entry(
-        name=EMBEDDED,
+        name="embedded",
         title="small MoMask of this project, part of the package",
         joints="22",
         frame_rate="20",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.cache import clip_path
+from server.cache import EMBEDDED, clip_path
 from server.files import write_atomically
 from server.hub.archive import unpack
-from server.hub.catalogue import BY_NAME, CLIP, EMBEDDED_FOLDER, Download, Entry
+from server.hub.catalogue import BY_NAME, CLIP, Download, Entry
 from server.hub.download import DownloadError, Remedy, download, sha256_of
 
 INSTALLED = "installed.json"
@@ -47,7 +47,7 @@ class Store:
 
     def folder(self, name: str) -> Path:
         """Where the model ``name`` lives, whether it is there or not."""
-        return EMBEDDED_FOLDER if BY_NAME[name].archive is None else self.root / "models" / name
+        return EMBEDDED if BY_NAME[name].archive is None else self.root / "models" / name
 
     def installed(self, name: str) -> bool:
         """Whether a model is on this machine."""

@@ -68,12 +68,12 @@ class MaskedTransformer(nn.Module):
         look_at_neighbours(self.encoder, (self.token_projection, self.cond_projection))
 
     @torch.no_grad()
-    def embed_codes(self, codebook: Tensor) -> None:
-        """Start training with the codes embedded as the RVQ-VAE's base codebook (K, D) arranges them.
+    def embed_codes(self, codebooks: Tensor) -> None:
+        """Start training with the codes embedded as the first of the RVQ-VAE's codebooks (Q, K, D) arranges them.
 
         ValueError when D is more than ``code_dim``.
         """
-        self.token_embedding.weight[: self.config.codes] = code_tables(codebook[None], self.config.code_dim)[0]
+        self.token_embedding.weight[: self.config.codes] = code_tables(codebooks[:1], self.config.code_dim)[0]
 
     @property
     def mask_id(self) -> int:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _OFFSETS = (-1, 1, -2, 2)
-_SHARPNESS = 6.0  # a head of 16 pairs gives the place it looks at about 18 times the weight of the ones beside it
+_SHARPNESS = 6.0  # a head of 16 pairs gives the place it looks at about 16 times the weight of the ones beside it
 
 
 def sinusoidal_positions(tokens: int, width: int) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from server.models.rvq import RVQVAE, Decoder, RVQOutput, rvq_loss
 from server.training.dataset import MotionDataset, WindowBatches
+from server.training.devices import resolve_device
 from server.training.stages import StageConfig, load_rvq, reconstruction_error
 from server.training.train_config import TrainConfig
 from server.training.trainer import Trainer, TrainResult, load_weights
@@ -51,15 +52,12 @@ class RefinementBatches:
 def train_decoder(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fresh: bool = False) -> TrainResult:
     """Train the decoder of the RVQ-VAE in ``run`` on; validation is root-relative MPJPE (mm) of the base layer alone."""
     train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
-    rvq = load_rvq(run, train.layout.channels, stage.sizes)
-    decoder, joints = rvq.decoder, train.layout.joints
-    tokens = RVQVAE(
-        rvq.config
-    ).eval()  # keeps its own encoder and codebooks: validation switches modes of the decoder only
-    tokens.load_state_dict(rvq.state_dict())
+    # The trainer moves and switches the decoder alone; encoder and quantiser stay in evaluation mode, so nothing updates them.
+    rvq = load_rvq(run, train.layout.channels, stage.sizes).to(resolve_device(config.device))
+    joints = train.layout.joints
 
     def loss(decoder: Decoder, batch: Refinement, generator: Generator) -> Mapping[str, Tensor]:
-        codes = tokens.to(batch.motion.device).encode(batch.motion, batch.layers)
+        codes = rvq.encode(batch.motion, batch.layers)
         reconstruction = decoder(codes.latent.transpose(1, 2)).transpose(1, 2)
         zero = torch.zeros((), device=reconstruction.device)
         losses = rvq_loss(RVQOutput(reconstruction, zero, zero, codes.indices), batch.motion, joints)
@@ -72,7 +70,7 @@ def train_decoder(data: Path, run: Path, config: TrainConfig, stage: StageConfig
     windows = WindowBatches(train, config.batch_size, stage.window, stage.balance)
     batches = RefinementBatches(windows, stage.sizes.quantizers)
     identity = {"model": asdict(rvq.config), "window": stage.window}
-    return Trainer(decoder, loss, batches, config, run / FOLDER, validate, identity=identity, fresh=fresh).run()
+    return Trainer(rvq.decoder, loss, batches, config, run / FOLDER, validate, identity=identity, fresh=fresh).run()
 
 
 def load_refined(run: Path, rvq: RVQVAE) -> None:

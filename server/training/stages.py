@@ -34,6 +34,7 @@ from server.training.dataset import (
     pad_tokens,
     tokenise,
 )
+from server.training.devices import to_device
 from server.training.train_config import TrainConfig
 from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
@@ -139,11 +140,13 @@ def reconstruction_error(model: RVQVAE, dataset: MotionDataset, layers: int) -> 
     """Mean distance (mm) of root-relative joint positions from those that went in, over all frames of a split."""
     total, count = 0.0, 0
     part = dataset.layout.local_positions
+    device = next(model.parameters()).device
+    std = dataset.std.to(device)
     for index in range(len(dataset.clips)):
-        motion = dataset.motion(index)[None]
+        motion = dataset.motion(index)[None].to(device)
         motion = motion[:, : motion.shape[1] // model.config.downsample * model.config.downsample]
         decoded = model.decode(model.encode(motion, layers).indices).float()
-        difference = ((decoded - motion) * dataset.std)[..., part]
+        difference = ((decoded - motion) * std)[..., part]
         distance = difference.reshape(-1, 3).norm(dim=-1)
         total += float(distance.sum())
         count += len(distance)
@@ -238,17 +241,14 @@ def train_tokens(
     held_out_batches = _validation_batches(held_out, stage.validation_limit)
     torch.manual_seed(config.seed)
     model, loss = token_model(kind, stage.sizes, clips.conds.shape[1])
-    codebooks = torch.stack([codebook.codebook for codebook in rvq.quantizer.codebooks])  # (Q, K, D)
-    if isinstance(model, MaskedTransformer):
-        model.embed_codes(codebooks[0])
-    elif isinstance(model, ResidualTransformer):
-        model.embed_codes(codebooks)
+    if not isinstance(model, LengthEstimator):
+        model.embed_codes(torch.stack([codebook.codebook for codebook in rvq.quantizer.codebooks]))
 
     def validate(model: torch.nn.Module) -> Mapping[str, float]:
-        generator = Generator().manual_seed(0)
+        generator, device = Generator().manual_seed(0), next(model.parameters()).device
         sums: dict[str, float] = {}
         for batch in held_out_batches:
-            for name, value in loss(model, batch, generator).items():
+            for name, value in loss(model, to_device(batch, device), generator).items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(held_out_batches)
         return sums
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from server.engine import EMBEDDED, Engine, load_engine
+from server.cache import EMBEDDED
+from server.engine import Engine, load_engine
 from server.evaluation.actions import RULES, actions_of
 from server.evaluation.body import JointLimits, check, generated, recorded
 from server.evaluation.data import load_split

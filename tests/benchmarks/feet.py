@@ -23,7 +23,8 @@ import numpy as np
 
 from protocol.poses import Poses, contact_flags
 from protocol.skeleton import default_skeleton
-from server.engine import EMBEDDED, Engine, load_engine
+from server.cache import EMBEDDED
+from server.engine import Engine, load_engine
 from server.motion import kinematics
 from server.motion import rotation as rot
 from server.motion.foot_lock import FootLock

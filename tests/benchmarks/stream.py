@@ -35,8 +35,9 @@ from protocol.handshake import open_socket, shake_hands
 from protocol.messages import Error, Prompt
 from protocol.skeleton import default_skeleton
 from server.app import serve
+from server.cache import EMBEDDED
 from server.config import ServeConfig
-from server.engine import EMBEDDED, load_engine
+from server.engine import load_engine
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 

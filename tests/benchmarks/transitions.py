@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from protocol.poses import Poses
+from server.cache import EMBEDDED
 from server.clips import model_frames
 from server.config import ServeConfig
-from server.engine import EMBEDDED, Engine, load_engine
+from server.engine import Engine, load_engine
 from server.motion import kinematics
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionRequest, concatenate

@@ -25,8 +25,9 @@ from reference_stream import (
 )
 
 from server.app import serve
+from server.cache import EMBEDDED
 from server.config import ServeConfig
-from server.engine import EMBEDDED, load_engine
+from server.engine import load_engine
 
 pytestmark = pytest.mark.skipif(mono.missing() is not None, reason=str(mono.missing()))
 

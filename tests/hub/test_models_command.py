@@ -19,7 +19,7 @@ from published_folder import write_published
 from web import Site, serving
 
 from server import cli, model_commands
-from server.cache import VARIABLE, cache_folder
+from server.cache import EMBEDDED, VARIABLE, cache_folder
 from server.engine import load_engine
 from server.hub import store as store_module
 from server.hub.catalogue import BY_NAME, CLIP, ENTRIES
@@ -349,7 +349,7 @@ def test_a_name_means_the_model_and_a_path_the_folder(site: Site, cache: Path, t
     (tmp_path / "kit").mkdir()
     assert model_commands.resolve_model("kit") == cache / "models" / "kit"
     assert model_commands.resolve_model("./kit") == Path("kit")
-    assert model_commands.resolve_model("embedded") == cli.EMBEDDED
+    assert model_commands.resolve_model("embedded") == EMBEDDED
 
 
 def test_where_the_cache_is(tmp_path: Path, monkeypatch, capsys):

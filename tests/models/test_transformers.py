@@ -191,7 +191,7 @@ def test_codes_are_embedded_as_the_codebooks_arrange_them() -> None:
     codebooks = torch.randn(3, 12, 8, generator=generator) * torch.tensor([5.0, 2.0, 1.0])[:, None, None] + 7.0
     torch.manual_seed(0)
     masked, residual = MaskedTransformer(MASKED), ResidualTransformer(replace(RESIDUAL, code_dim=10))
-    masked.embed_codes(codebooks[0])
+    masked.embed_codes(codebooks)
     residual.embed_codes(codebooks)
     embedded = masked.token_embedding.weight.detach()[:12]
     assert embedded.square().mean() == pytest.approx(1.0, rel=1e-5)

@@ -15,7 +15,7 @@ import pytest
 from browser import BOUND_S, Browser, browser, differing, missing
 from tiny_bundle import write_tiny_bundle
 
-from server.cli import EMBEDDED
+from server.cache import EMBEDDED
 from server.motion.bvh import read_bvh
 
 pytest.importorskip("viser", reason="viser is not installed")

@@ -9,7 +9,7 @@ import pytest
 
 from protocol import limits
 from protocol.client_errors import UnreachableError
-from server import cli, serve_options
+from server import cache, cli, serve_options
 
 COMMANDS = ("serve", "preview", "play", "generate", "prepare", "train", "export")
 BOUND_S = 120
@@ -79,7 +79,7 @@ def test_the_defaults_are_the_documented_ones():
     parser = cli.build_parser()
     serve = parser.parse_args(["serve"])
     assert (serve_options.given(serve), serve.config, serve.tokens) == ({}, None, None)
-    assert serve.model == cli.EMBEDDED
+    assert serve.model == cache.EMBEDDED
     assert (serve.no_preview, serve.preview_port) == (False, 8766)
     preview = parser.parse_args(["preview"])
     assert (preview.url, preview.port, preview.token) == (limits.DEFAULT_URL, 8766, None)

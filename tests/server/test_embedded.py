@@ -12,7 +12,7 @@ import pytest
 from protocol.client import ClientConfig, FrameBlock, connect
 from protocol.messages import Error, PromptStatus
 from protocol.skeleton import default_skeleton
-from server.engine import EMBEDDED
+from server.cache import EMBEDDED
 from server.evaluation.actions import RULES
 from server.evaluation.measures import measure
 from server.motion import kinematics
