@@ -118,17 +118,13 @@ def run(options: Options, save: Callable[[Report], object]) -> Report:
     for split in (test, train):
         if len(split.clips) < BATCH:
             raise ValueError(f"split {split.name!r} has {len(split.clips)} clips; R-precision needs at least {BATCH}")
-    generator = load_generator(options.model, options.device, options.clip_weights)
-    if generator.bundle.config.features != test.layout.name:
-        raise ValueError(
-            f"model {generator.name!r} makes {generator.bundle.config.features} features, the data has {test.layout.name}"
-        )
+    generator, others = _models(options, test)
     evaluator = load_evaluator(options.evaluator, test.layout.channels, usable_device(options.device))
     judge = Judge(evaluator, test, train, options.seed)
     report = Report(_setting(options, generator, judge))
     parts = [part for part in options.parts if _applies(part, test, report)]
     count = min(options.curve_clips, len(test.clips))
-    missing = [*dict.fromkeys(parts), *(name for name, _ in options.against)]
+    missing = [*dict.fromkeys(parts), *others]
 
     def done(name: str) -> None:
         missing.remove(name)
@@ -155,10 +151,9 @@ def run(options: Options, save: Callable[[Report], object]) -> Report:
                 name = f"reconstruction, {used} codebook{'s' if used > 1 else ''}"
                 report.ablations[name] = figures.reconstructed_row(judge, generator, 0, used, count)
             done("ablations")
-        if options.against:
+        if others:
             report.models[generator.name] = sampled.row(shipped_sampling(generator))
-        for name, folder in options.against:
-            other = load_generator(folder, options.device, options.clip_weights)
+        for name, other in others.items():
             report.models[name] = SampledRows(judge, other, count, bar.update).row(other.sampling)
             done(name)
         if "actions" in parts:
@@ -169,6 +164,22 @@ def run(options: Options, save: Callable[[Report], object]) -> Report:
             done("bodies")
     report.setting["took"] = f"{(time.monotonic() - started) / 60:.1f} minutes"
     return report
+
+
+def _models(options: Options, test: Split) -> tuple[FeatureGenerator, dict[str, FeatureGenerator]]:
+    """The model and those beside it by name; ValueError when one does not fit the data, or two have one name."""
+    generator = load_generator(options.model, options.device, options.clip_weights)
+    others: dict[str, FeatureGenerator] = {}
+    for name, folder in options.against:
+        if name in (generator.name, *others):
+            raise ValueError(f"two models are called {name!r}; give --against NAME=FOLDER with another NAME")
+        others[name] = load_generator(folder, options.device, options.clip_weights)
+    for name, one in ((generator.name, generator), *others.items()):
+        if one.bundle.config.features != test.layout.name:
+            raise ValueError(
+                f"model {name!r} makes {one.bundle.config.features} features, the data has {test.layout.name}"
+            )
+    return generator, others
 
 
 def _figures(

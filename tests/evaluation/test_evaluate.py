@@ -131,6 +131,7 @@ def test_what_is_finished_outlives_a_run_that_is_cut_off(data, model, evaluator,
         (("--split", "val"), "8 clips; R-precision needs at least 32"),
         (("--split", "nope"), "no clips in split 'nope'"),
         (("--evaluator", "/nowhere"), "motionbridge train evaluator"),
+        (("--against", "tiny=elsewhere"), "two models are called 'tiny'; give --against NAME=FOLDER with another NAME"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_a_line(data, model, evaluator, tmp_path, capsys, options, said):
