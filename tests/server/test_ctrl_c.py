@@ -12,9 +12,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot b
 
 BOUND_S = 120.0
 
-# Stands in for the long part of a command: says that it has begun, then waits for the signal.
+# Stands in for the long part of a command: says that it has begun, then waits for the signal, which a test run in the background
+# would hand down as ignored.
 WAIT = """
-import asyncio, importlib, sys, threading
+import asyncio, importlib, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def wait(*args, **kwargs):
     print("begun", flush=True)
     threading.Event().wait({bound})
