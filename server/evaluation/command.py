@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,8 +16,8 @@ from server.evaluation.body import Check, JointLimits, check, generated, heading
 from server.evaluation.confusion import action_confusion
 from server.evaluation.data import Split, load_split
 from server.evaluation.evaluators import load_evaluator
-from server.evaluation.figures import Judge, Progress, Retrieval, Size
-from server.evaluation.generation import FeatureGenerator
+from server.evaluation.figures import Judge, Retrieval, Size
+from server.evaluation.generation import FeatureGenerator, Progress
 from server.evaluation.metrics import BATCH, Interval
 from server.evaluation.report import MARKDOWN_FILE, Report, figure_table, write_report
 from server.evaluation.sweeps import SampledRows, planned, shipped_sampling
@@ -86,7 +86,7 @@ def evaluate(args: argparse.Namespace) -> int:
         device=args.device,
         clip_weights=args.clip_weights,
     )
-    report = run(options)
+    report = run(options, lambda unfinished: write_report(unfinished, options.out))
     write_report(report, options.out)
     if report.figures:
         print("\n".join(figure_table(report.figures)))
@@ -107,52 +107,79 @@ def load_generator(folder: Path, device: str, clip_weights: Path | None = None) 
     return FeatureGenerator(bundle, load_text_encoder(bundle, folder, device, clip_weights))
 
 
-def run(options: Options) -> Report:
-    """All parts that ``options`` names, with a progress bar over generated clips."""
+def run(options: Options, save: Callable[[Report], object]) -> Report:
+    """All parts that ``options`` names, with a progress bar over generated clips.
+
+    ``save`` gets the report after every part but the last: hours of work outlive a run that is cut off.
+    """
     started = time.monotonic()
     test = load_split(options.data, options.split, options.clips, options.seed)
     train = load_split(options.data, "train", options.train_clips, options.seed)
     for split in (test, train):
         if len(split.clips) < BATCH:
             raise ValueError(f"split {split.name!r} has {len(split.clips)} clips; R-precision needs at least {BATCH}")
-    generator = load_generator(options.model, options.device, options.clip_weights)
-    if generator.bundle.config.features != test.layout.name:
-        raise ValueError(
-            f"model {generator.name!r} makes {generator.bundle.config.features} features, the data has {test.layout.name}"
-        )
+    generator, others = _models(options, test)
     evaluator = load_evaluator(options.evaluator, test.layout.channels, usable_device(options.device))
     judge = Judge(evaluator, test, train, options.seed)
     report = Report(_setting(options, generator, judge))
     parts = [part for part in options.parts if _applies(part, test, report)]
     count = min(options.curve_clips, len(test.clips))
+    missing = [*dict.fromkeys(parts), *others]
+
+    def done(name: str) -> None:
+        missing.remove(name)
+        if missing:
+            save(replace(report, setting={**report.setting, "not finished": ", ".join(missing)}))
+
     with tqdm(
         total=_planned(options, parts, generator, test, count), unit="clip", desc="evaluate", disable=None
     ) as bar:
         first: list[Array] = []
         if "figures" in parts:
             report.figures = _figures(judge, generator, options.size, bar.update, first)
+            done("figures")
         elif "actions" in parts:
             figures.generated_row(judge, generator, 0, Size(1, 0), progress=bar.update, keep=first)
         sampled = SampledRows(judge, generator, count, bar.update)
         if "curves" in parts:
             report.curves = sampled.curves()
+            done("curves")
         if "ablations" in parts:
             report.ablations = sampled.ablations()
             layers = generator.bundle.config.rvq.quantizers
             for used in (1, layers):
                 name = f"reconstruction, {used} codebook{'s' if used > 1 else ''}"
                 report.ablations[name] = figures.reconstructed_row(judge, generator, 0, used, count)
-        if options.against:
+            done("ablations")
+        if others:
             report.models[generator.name] = sampled.row(shipped_sampling(generator))
-        for name, folder in options.against:
-            other = load_generator(folder, options.device, options.clip_weights)
+        for name, other in others.items():
             report.models[name] = SampledRows(judge, other, count, bar.update).row(other.sampling)
+            done(name)
         if "actions" in parts:
             report.confusion = action_confusion(train, test, judge.examples(0), first, judge.random(0, 5))
+            done("actions")
         if "bodies" in parts:
             report.body = _bodies(options, judge, bar.update)
+            done("bodies")
     report.setting["took"] = f"{(time.monotonic() - started) / 60:.1f} minutes"
     return report
+
+
+def _models(options: Options, test: Split) -> tuple[FeatureGenerator, dict[str, FeatureGenerator]]:
+    """The model and those beside it by name; ValueError when one does not fit the data, or two have one name."""
+    generator = load_generator(options.model, options.device, options.clip_weights)
+    others: dict[str, FeatureGenerator] = {}
+    for name, folder in options.against:
+        if name in (generator.name, *others):
+            raise ValueError(f"two models are called {name!r}; give --against NAME=FOLDER with another NAME")
+        others[name] = load_generator(folder, options.device, options.clip_weights)
+    for name, one in ((generator.name, generator), *others.items()):
+        if one.bundle.config.features != test.layout.name:
+            raise ValueError(
+                f"model {name!r} makes {one.bundle.config.features} features, the data has {test.layout.name}"
+            )
+    return generator, others
 
 
 def _figures(

@@ -9,11 +9,11 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from server.evaluation.data import MAX_FRAMES, TOKEN_FRAMES, Caption
+from server.evaluation.data import TOKEN_FRAMES, Caption
 from server.models.checkpoint import CheckpointError
 from server.models.evaluator import EVALUATOR_CONFIG, MotionTextEvaluator, load_evaluator_model
 from server.models.glove import Glove
-from server.models.published_evaluator import WEIGHTS, PublishedEvaluator, load_published
+from server.models.published_evaluator import MAX_FRAMES, WEIGHTS, PublishedEvaluator, load_published
 from server.models.text import CachedTextEncoder, TextEncoder, load_embedded_text
 from server.motion.rotation import Array
 

@@ -6,7 +6,7 @@ motion of each caption as long as its clip, and matches texts and motions in bat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,13 +15,12 @@ import torch.nn.functional as F
 from server.evaluation import metrics
 from server.evaluation.data import MAX_FRAMES, TOKEN_FRAMES, Example, Split
 from server.evaluation.evaluators import Evaluator
-from server.evaluation.generation import FeatureGenerator, Wanted
+from server.evaluation.generation import FeatureGenerator, Progress, Wanted
 from server.evaluation.metrics import Interval
 from server.models.checkpoint import Sampling
 from server.motion.features import FeatureLayout, recover_positions
 from server.motion.rotation import Array
 
-Progress = Callable[[int], object]
 Row = dict[str, float]
 
 REAL, OTHER_REAL, RECONSTRUCTED, GENERATED, RETRIEVED = (

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from server.evaluation.confusion import Confusion
 from server.evaluation.sweeps import CURVES, Curve
+from server.files import write_atomically
 
 if TYPE_CHECKING:
     from server.evaluation.report import Report
@@ -68,4 +69,4 @@ def draw_confusion(table: Confusion, path: Path) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     canvas: Any = FigureCanvasAgg(figure)
-    canvas.print_png(str(path))
+    write_atomically(path, canvas.print_png)

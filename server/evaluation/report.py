@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,8 @@ def write_report(report: Report, folder: Path) -> None:
         from server.evaluation.plots import draw_pictures
     except ImportError:
         pictures: list[str] = []
-        report.notes.append('No pictures: they need matplotlib (python -m pip install "motionbridge[evaluate]").')
+        note = 'No pictures: they need matplotlib (python -m pip install "motionbridge[evaluate]").'
+        report = replace(report, notes=[*report.notes, note])
     else:
         pictures = draw_pictures(report, folder)
     texts = {JSON_FILE: json.dumps(report.as_json(), indent=1) + "\n", MARKDOWN_FILE: report.as_markdown(pictures)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from server.evaluation.figures import Judge, Progress, Row, Size, generated_row
-from server.evaluation.generation import FeatureGenerator
+from server.evaluation.figures import Judge, Row, Size, generated_row
+from server.evaluation.generation import FeatureGenerator, Progress
 from server.models.checkpoint import Sampling
 
 STEPS = (1, 2, 4, 6, 8, 10, 14, 18)

@@ -46,7 +46,7 @@ class Character:
 
     def name(self, bone: int) -> str:
         """The name that a bone has in the file."""
-        return self.gltf.items("nodes")[self.nodes[bone]].get("name", f"node {self.nodes[bone]}")
+        return _title(self.gltf.items("nodes"), self.nodes[bone])
 
 
 def read_character(path: Path) -> Character:
@@ -62,7 +62,7 @@ def read_character(path: Path) -> Character:
         listed = list(titles)
         found = bone_names.map_bones([titles[joint] for joint in listed])
         bones = {slot: tuple(str(listed[at]) for at in chain) for slot, chain in found.bones.items()}
-        _check_found(found, [nodes[joint].get("name", f"node {joint}") for joint in joints])
+        _check_found(found, [_title(nodes, joint) for joint in joints])
         tree = _tree(parents, set(joints) | set(titles), int(bones["pelvis"][0]))
         rest = _rest(nodes, parents, tree, inverse_bind)
         facing = _facing({node: matrix[:3, 3] for node, matrix in rest.items()}, bones)
@@ -118,6 +118,10 @@ def _joints(gltf: Gltf) -> tuple[list[int], dict[int, Array]]:
             matrices = gltf.read_matrices(skin["inverseBindMatrices"])
             inverse_bind = dict(zip(skin["joints"], matrices, strict=False))
     return joints, inverse_bind
+
+
+def _title(nodes: list[dict[str, Any]], node: int) -> str:
+    return str(nodes[node].get("name", f"node {node}"))
 
 
 def _parents(nodes: list[dict[str, Any]]) -> dict[int, int]:
@@ -179,9 +183,8 @@ def _rest(
                 binding = rest[node] @ inverse_bind[node]
             rest[node] = binding @ np.linalg.inv(inverse_bind[node])
         if np.linalg.det(rest[node][:3, :3]) <= 0.0:
-            name = nodes[node].get("name", f"node {node}")
             raise CharacterError(
-                f"{name} is mirrored or flat (negative or zero scale): apply the scale before exporting"
+                f"{_title(nodes, node)} is mirrored or flat (negative or zero scale): apply the scale before exporting"
             )
     return rest
 

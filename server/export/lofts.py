@@ -81,10 +81,14 @@ def smooth_step(x: Array) -> Array:
     return t * t * (3.0 - 2.0 * t)
 
 
+def smooth_min(a: Array, b: Array, seam: float) -> Array:
+    """The smaller of two fields (N,), the edge where they meet rounded over ``seam`` metres (quadratic)."""
+    return np.minimum(a, b) - np.maximum(seam - np.abs(a - b), 0.0) ** 2 / (4.0 * seam)
+
+
 def union(lofts: Sequence[Loft], seam: float, points: Array) -> Array:
-    """The lofts as one field, hollows between them filled over ``seam`` metres (quadratic smooth minimum)."""
+    """The lofts as one field, hollows between them filled over ``seam`` metres."""
     total = lofts[0].distance(points)
     for loft in lofts[1:]:
-        other = loft.distance(points)
-        total = np.minimum(total, other) - np.maximum(seam - np.abs(total - other), 0.0) ** 2 / (4.0 * seam)
+        total = smooth_min(total, loft.distance(points), seam)
     return total

@@ -30,6 +30,11 @@ PART_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
 }
 """sRGB of each part; glove and shoe of one side are one part."""
 
+FOOT_COLOURS: Final = tuple(
+    PART_COLOURS[default_skeleton().names[joint].split("_")[0]] for joint in default_skeleton().feet
+)
+"""sRGB for each of ``Skeleton.feet``, by its side."""
+
 _SHARE = 0.012  # m of distance to a loft over which its joints lose most of their hold
 _WEIGHT_FLOOR = 0.02
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from server.export.isosurface import Field
-from server.export.lofts import Loft, union
+from server.export.lofts import Loft, smooth_min, union
 from server.motion.rotation import Array
 
 _SEAM = 0.035  # m within which two lofts of the body run into each other
@@ -177,6 +177,11 @@ def _left_half(field: Field) -> Field:
     return lambda points: field(np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1))
 
 
+def _both(a: Array, b: Array, seam: float) -> Array:
+    """What lies within both fields, the edge rounded over ``seam`` metres."""
+    return -smooth_min(-a, -b, seam)
+
+
 def _body(points: Array) -> Array:
     return union((*TRUNK, LEG, ARM), _SEAM, points)
 
@@ -186,9 +191,7 @@ def _head(points: Array) -> Array:
 
 
 def _shoe(points: Array) -> Array:
-    field = union(SHOE, 0.03, points)
-    sole = _SOLE - points[:, 1]
-    return np.maximum(field, sole) + np.maximum(0.008 - np.abs(field - sole), 0.0) ** 2 / (4.0 * 0.008)
+    return _both(union(SHOE, 0.03, points), _SOLE - points[:, 1], 0.008)
 
 
 def _visor(points: Array) -> Array:
@@ -197,7 +200,7 @@ def _visor(points: Array) -> Array:
     across, up = angle / _VISOR_HALF_ANGLE, (points[:, 1] - _VISOR_HEIGHT) / _VISOR_HALF_HEIGHT
     edge = ((across**4 + up**4) ** 0.25 - 1.0) * _VISOR_HALF_HEIGHT
     shell = np.abs(union(HEAD, 0.012, points)) - 0.008
-    return np.maximum(edge, shell) + np.maximum(0.004 - np.abs(edge - shell), 0.0) ** 2 / (4.0 * 0.004)
+    return _both(edge, shell, 0.004)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from protocol.skeleton import default_skeleton
 from server.export.canvas import FAINT, Camera, Canvas, Colour
-from server.export.mannequin import PART_COLOURS, mannequin
+from server.export.mannequin import FOOT_COLOURS, mannequin
 from server.export.skinning import skin
 from server.export.take import Take
 from server.files import write_atomically
@@ -103,7 +102,7 @@ def write_gif(path: Path, take: Take) -> None:
 def _shown(take: Take, size: tuple[int, int], chosen: np.ndarray, path: Path) -> Iterator[Image.Image]:
     """The frames with a progress bar where someone watches."""
     pictures = frames(take, size, chosen)
-    yield from tqdm(pictures, desc=path.name, total=len(chosen), unit="frame", disable=not sys.stderr.isatty())
+    yield from tqdm(pictures, desc=path.name, total=len(chosen), unit="frame", disable=None)
 
 
 def _floor(canvas: Canvas, camera: Camera, target: Array) -> None:
@@ -118,7 +117,6 @@ def _floor(canvas: Canvas, camera: Camera, target: Array) -> None:
 
 def _contacts(canvas: Canvas, camera: Camera, joints: Array, contacts: np.ndarray) -> None:
     """A disc on the ground under each heel and toe that stands."""
-    for joint, stands in zip(default_skeleton().feet, contacts, strict=True):
+    for joint, colour, stands in zip(default_skeleton().feet, FOOT_COLOURS, contacts, strict=True):
         if stands:
-            side = "left" if default_skeleton().names[joint].startswith("left") else "right"
-            canvas.disc(camera, joints[joint] * np.array([1.0, 0.0, 1.0]), 0.06, PART_COLOURS[side], flat=True)
+            canvas.disc(camera, joints[joint] * np.array([1.0, 0.0, 1.0]), 0.06, colour, flat=True)

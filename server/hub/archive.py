@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import zipfile
@@ -29,7 +30,13 @@ def unpack(archive: Path, target: Path, max_files: int = MAX_FILES, max_bytes: i
     try:
         with zipfile.ZipFile(archive) as opened:
             return _unpack(opened, archive, target, max_files, max_bytes)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except NotImplementedError as error:  # zipfile's word for compression and versions that it does not know
+        raise ArchiveError(
+            f"{archive} is packed in a way that Python cannot read ({error}); unpack it and pack it again as a plain zip"
+        ) from error
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk; bz2's of damaged data has no number
+            raise
         raise ArchiveError(f"{archive} is not a whole zip archive ({error}); download it again") from error
 
 

@@ -75,8 +75,19 @@ CLIP = Download(
 )
 
 
-def _drive(file: str, identity: str, size: int) -> Download:
-    return Download(file, _DRIVE_FILE.format(identity), _DRIVE_PAGE.format(identity), size, 2048 * _MIB)
+def _momask(name: str, data: str, terms: str, joints: str, frame_rate: str, identity: str, size: int) -> Entry:
+    """The authors' model for the dataset ``data``, whose archive is the file ``identity`` on Google Drive."""
+    page, url = _DRIVE_PAGE.format(identity), _DRIVE_FILE.format(identity)
+    return Entry(
+        name=name,
+        title=f"published MoMask, trained on {data}",
+        joints=joints,
+        frame_rate=frame_rate,
+        licence="research",
+        terms=_MOMASK_TERMS.format(data=terms),
+        text_encoder="clip",
+        archive=Download(f"{name}_models.zip", url, page, size, 2048 * _MIB),
+    )
 
 
 ENTRIES = (
@@ -90,25 +101,7 @@ ENTRIES = (
         text_encoder="embedded",
         archive=None,
     ),
-    Entry(
-        name="humanml3d",
-        title="published MoMask, trained on HumanML3D",
-        joints="22",
-        frame_rate="20",
-        licence="research",
-        terms=_MOMASK_TERMS.format(data=_HUMANML3D_DATA),
-        text_encoder="clip",
-        archive=_drive("humanml3d_models.zip", "1vXS7SHJBgWPt59wupQ5UUzhFObrnGkQ0", 179 * _MIB),
-    ),
-    Entry(
-        name="kit",
-        title="published MoMask, trained on KIT-ML",
-        joints="21 -> 22",
-        frame_rate="12.5",
-        licence="research",
-        terms=_MOMASK_TERMS.format(data=_KIT_DATA),
-        text_encoder="clip",
-        archive=_drive("kit_models.zip", "1FapdHNkxPouasVM8MWgg1f6sd_4Lua2q", 0),
-    ),
+    _momask("humanml3d", "HumanML3D", _HUMANML3D_DATA, "22", "20", "1vXS7SHJBgWPt59wupQ5UUzhFObrnGkQ0", 179 * _MIB),
+    _momask("kit", "KIT-ML", _KIT_DATA, "21 -> 22", "12.5", "1FapdHNkxPouasVM8MWgg1f6sd_4Lua2q", 0),
 )
 BY_NAME = {entry.name: entry for entry in ENTRIES}

@@ -11,7 +11,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,11 +143,12 @@ def _fetch(part: _Part, remedy: Remedy, limit: int, timeout_s: float, bar: Any) 
     except urllib.error.HTTPError as error:
         _refused(error, part, remedy)
         return
-    except (urllib.error.URLError, OSError) as error:
+    except urllib.error.URLError as error:
         raise DownloadError(
-            f"{urlsplit(part.url).hostname} cannot be reached ({getattr(error, 'reason', error)}): is there a network? "
-            f"If not, {remedy}"
+            f"{urlsplit(part.url).hostname} cannot be reached ({error.reason}): is there a network? If not, {remedy}"
         ) from error
+    except (http.client.HTTPException, OSError) as error:
+        raise _Interrupted(str(error) or type(error).__name__) from error
     with answer:
         total = _begin(answer, part, have, remedy)
         if total > limit:
@@ -166,7 +167,7 @@ def _fetch(part: _Part, remedy: Remedy, limit: int, timeout_s: float, bar: Any) 
 def _refused(error: urllib.error.HTTPError, part: _Part, remedy: Remedy) -> None:
     """A status that is an error: nothing when the part is whole already, else the exception for it."""
     with error:
-        page = error.read(_PAGE_BYTES) if error.fp else b""
+        page = _start_of(error) if error.fp else b""
     if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         if part.total and part.size == part.total:
             return
@@ -180,11 +181,12 @@ def _refused(error: urllib.error.HTTPError, part: _Part, remedy: Remedy) -> None
 def _begin(answer: Any, part: _Part, have: int, remedy: Remedy) -> int:
     """Check what the answer is of, and make the part fit it; the file's whole size, 0 when the server does not tell."""
     if answer.headers.get_content_type() == "text/html":
-        page = answer.read(_PAGE_BYTES)
+        page = _start_of(answer)
         raise DownloadError(f"{part.url} gives a web page{_why(page) and f' ({_why(page)})'}, not the file; {remedy}")
     validator = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
     validator = "" if validator.startswith("W/") else validator
-    total = int(answer.headers.get("Content-Length") or 0)
+    length = answer.headers.get("Content-Length", "")
+    total = int(length) if length.isdigit() else 0
     if answer.status == http.HTTPStatus.PARTIAL_CONTENT:
         place, _, size = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         total = int(size) if size.isdigit() else 0
@@ -219,6 +221,14 @@ def _receive(answer: Any, part: _Part, total: int, limit: int, bar: Any) -> None
         raise _Interrupted(f"{total - size} of {total} bytes are missing")
 
 
+def _start_of(answer: Any) -> bytes:
+    """The beginning of a page, as far as it comes."""
+    try:
+        return bytes(answer.read(_PAGE_BYTES))
+    except (http.client.HTTPException, OSError):
+        return b""
+
+
 def _why(page: bytes) -> str:
     """What a page in place of the file is about, if it is one of Google Drive's."""
     text = page.decode("utf-8", errors="replace").lower()
@@ -229,19 +239,13 @@ def _why(page: bytes) -> str:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file in lower-case hexadecimal digits."""
-    digest = hashlib.sha256()
-    for block in _blocks(path):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    size = path.stat().st_size
-    hidden = None if size > 64 * CHUNK else True
+    digest, size = hashlib.sha256(), path.stat().st_size
+    hidden = None if size > 64 * CHUNK else True  # None: where no one watches
     with (
         path.open("rb") as file,
         tqdm(total=size, unit="B", unit_scale=True, desc=f"checking {path.name}", disable=hidden, leave=False) as bar,
     ):
         while block := file.read(CHUNK):
-            yield block
+            digest.update(block)
             bar.update(len(block))
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,6 @@ class Store:
         ``keep`` leaves the downloaded archive in place. Raises DownloadError, ArchiveError or CheckpointError.
         """
         from server.models.checkpoint import load_bundle
-        from server.models.original import convert_original
 
         assert entry.archive is not None
         known = self.checksum(entry.archive)
@@ -132,7 +131,7 @@ class Store:
             unpacked.mkdir()
             unpack(path, unpacked)
             say("converting ...")
-            convert_original(checkpoint_root(unpacked), bundle)
+            convert(unpacked, bundle)
             load_bundle(bundle)
             files = {file.name: sha256_of(file) for file in sorted(bundle.iterdir())}
             record = {
@@ -203,13 +202,9 @@ def convert(source: Path, target: Path, name: str | None = None, half: bool = Fa
     """A folder in the layout of the published checkpoints as a bundle; CheckpointError says why it cannot be."""
     import torch
 
-    from server.models.checkpoint import save_bundle
-    from server.models.original import load_original
+    from server.models.original import convert_original
 
-    bundle = load_original(checkpoint_root(source))
-    if name is not None:
-        bundle = replace(bundle, config=bundle.config.model_copy(update={"name": name}))
-    save_bundle(target, bundle, torch.float16 if half else torch.float32)
+    convert_original(checkpoint_root(source), target, torch.float16 if half else torch.float32, name)
 
 
 def checkpoint_root(folder: Path) -> Path:

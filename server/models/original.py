@@ -11,7 +11,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -325,11 +325,11 @@ def convert_original(
     source: Path,
     target: Path,
     dtype: torch.dtype = torch.float32,
-    *,
-    masked: str | None = None,
-    residual: str | None = None,
+    name: str | None = None,
 ) -> Bundle:
-    """Write the published folder ``source`` as a bundle into ``target`` and return it as loaded from ``source``."""
-    bundle = load_original(source, masked=masked, residual=residual)
+    """Write the published folder ``source`` as a bundle, called ``name`` if given, into ``target`` and return it unrounded."""
+    bundle = load_original(source)
+    if name is not None:
+        bundle = replace(bundle, config=bundle.config.model_copy(update={"name": name}))
     save_bundle(target, bundle, dtype)
     return bundle

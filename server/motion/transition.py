@@ -64,10 +64,14 @@ def inertialize(
     place, speed = decay(time, half_life)
 
     root_step = after.root[1] - after.root[0] if len(after) > 1 else _last_root_step(before)  # (3,)
-    turn = _log(rot.mul(after.rotations[1], rot.inv(after.rotations[0]))) if len(after) > 1 else _last_turn(before)
+    turn = (
+        rot.to_vector(rot.mul(after.rotations[1], rot.inv(after.rotations[0])))
+        if len(after) > 1
+        else _last_turn(before)
+    )
     root_offset = before.root[-1] - (after.root[0] - root_step)
-    previous = rot.mul(_exp(-turn), after.rotations[0])  # (J, 4)
-    offset = _log(rot.mul(before.rotations[-1], rot.inv(previous)))  # (J, 3)
+    previous = rot.mul(rot.from_vector(-turn), after.rotations[0])  # (J, 4)
+    offset = rot.to_vector(rot.mul(before.rotations[-1], rot.inv(previous)))  # (J, 3)
     root_speed, turn_speed = np.zeros_like(root_offset), np.zeros_like(offset)
     if len(before) > 1:
         root_speed = (_last_root_step(before) - root_step) * fps
@@ -80,7 +84,7 @@ def inertialize(
         half_lives = np.clip(slower, half_life, max(half_life, LONGEST_HALF_LIFE))
     place, speed = decay(time[:, None], half_lives)  # (T, J)
     decayed = place[..., None] * offset + speed[..., None] * turn_speed  # (T, J, 3)
-    return replace(after, root=root, rotations=rot.normalize(rot.mul(_exp(decayed), after.rotations)))
+    return replace(after, root=root, rotations=rot.normalize(rot.mul(rot.from_vector(decayed), after.rotations)))
 
 
 def decay(time: Array, half_life: float | Array) -> tuple[Array, Array]:
@@ -113,17 +117,5 @@ def _last_root_step(motion: Motion) -> Array:
 
 def _last_turn(motion: Motion) -> Array:
     if len(motion) > 1:
-        return _log(rot.mul(motion.rotations[-1], rot.inv(motion.rotations[-2])))
+        return rot.to_vector(rot.mul(motion.rotations[-1], rot.inv(motion.rotations[-2])))
     return np.zeros((motion.rotations.shape[1], 3))
-
-
-def _log(q: Array) -> Array:
-    """Rotation vectors (…, 3), radians, of the shorter arc."""
-    q = np.where(q[..., 3:] < 0, -q, q)
-    length = np.linalg.norm(q[..., :3], axis=-1, keepdims=True)
-    return rot.normalize(q[..., :3]) * 2.0 * np.arctan2(length, q[..., 3:])
-
-
-def _exp(v: Array) -> Array:
-    """Quaternions of rotation vectors (…, 3), radians."""
-    return rot.from_axis_angle(rot.normalize(v), np.linalg.norm(v, axis=-1))

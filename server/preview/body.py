@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from protocol import rotation as rot
-from protocol.kinematics import forward
 from protocol.rotation import Array
 from protocol.skeleton import Skeleton
 from server.export.mannequin import PART_COLOURS, Mannequin
+from server.export.skinning import bone_transforms
 
 
 class Part(NamedTuple):
@@ -33,7 +32,6 @@ class Body:
 
     def __init__(self, mannequin: Mannequin, skeleton: Skeleton) -> None:
         self._skeleton = skeleton
-        self._rest = skeleton.rest_positions()
         order = np.argsort(mannequin.parts, kind="stable")
         self.rest_vertices = mannequin.vertices[order]
         """Vertices (V, 3) of the T-pose, metres, part after part."""
@@ -42,10 +40,8 @@ class Body:
 
     def vertices(self, root: Array, rotations: Array) -> tuple[Array, Array]:
         """Vertices (C, V, 3) float32 and joints (C, J, 3), metres, of C poses: root (C, 3), local rotations (C, J, 4)."""
-        turned, joints = forward(rotations, root, self._skeleton.parents, self._skeleton.offsets)
-        moved = joints - rot.mul_vec(turned, self._rest)  # (C, J, 3): where the origin of the rest pose goes
-        matrices = np.concatenate([rot.to_matrix(turned), moved[..., None]], axis=-1)  # (C, J, 3, 4)
-        columns = matrices.transpose(1, 3, 0, 2).reshape(4 * len(self._skeleton), -1)  # (4 J, 3 C)
+        transforms, joints = bone_transforms(rotations, root, self._skeleton)  # (C, J, 3, 4)
+        columns = transforms.transpose(1, 3, 0, 2).reshape(4 * len(self._skeleton), -1)  # (4 J, 3 C)
         skinned = self._binding @ columns.astype(np.float32)  # (V, 3 C)
         return np.ascontiguousarray(skinned.reshape(len(skinned), len(root), 3).transpose(1, 0, 2)), joints
 

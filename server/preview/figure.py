@@ -11,7 +11,7 @@ import viser
 from protocol.poses import contact_flags
 from protocol.rotation import Array
 from protocol.skeleton import default_skeleton
-from server.export.mannequin import PART_COLOURS
+from server.export.mannequin import FOOT_COLOURS
 from server.preview.body import Body
 from server.preview.character import Character
 
@@ -24,7 +24,6 @@ _JUMP_M: Final = 3.0  # farther than anyone runs in a step of the trail: the cha
 _ON_GROUND_M: Final = 0.006  # marks lie this far above the ground, so that the grid does not shine through
 _LABEL_M: Final = 0.28  # above the head joint
 _MARK_RADIUS_M: Final = 0.055
-_FOOT_COLOURS: Final = tuple(PART_COLOURS[side] for side in ("left", "left", "right", "right"))  # of the contact bits
 _FLAT = (float(np.sqrt(0.5)), float(np.sqrt(0.5)), 0.0, 0.0)  # viser's cylinders stand along z: lay the axis along y
 
 
@@ -56,7 +55,7 @@ class Figure:
             scene.add_cylinder(
                 f"{base}/contact{n}", _MARK_RADIUS_M, 0.004, colour, wxyz=_FLAT, visible=False, cast_shadow=False
             )
-            for n, colour in enumerate(_FOOT_COLOURS)
+            for n, colour in enumerate(FOOT_COLOURS)
         ]
         self._markers: list[viser.SceneNodeHandle] = []
         self._route: list[tuple[float, float]] = []

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import numpy as np
 import viser
 
+from protocol import limits
 from protocol.client_errors import ClientError
 from protocol.errors import ProtocolError
 from protocol.fields import Mode, OnEnd
@@ -84,12 +85,16 @@ class Panel:
                 "Add to the queue", icon=viser.Icon.PLAYLIST_ADD, color="gray", hint="plays after what plays and waits"
             )
             self._again = gui.add_dropdown("History", (_HISTORY_HEAD,))
-            self._seconds = gui.add_text("Seconds", "", hint="0.5 to 9.8; empty: the server chooses")
+            self._seconds = gui.add_text(
+                "Seconds", "", hint=f"{limits.MIN_SECONDS:g} to {limits.MAX_SECONDS:g}; empty: the server chooses"
+            )
             self._seed = gui.add_text(
                 "Seed", "", hint="the same seed gives the same motion; empty: a new one each time"
             )
             self._guidance = gui.add_text(
-                "Guidance", "", hint="how closely to follow the text, 0 to 20; empty: the model's own"
+                "Guidance",
+                "",
+                hint=f"how closely to follow the text, 0 to {limits.MAX_GUIDANCE:g}; empty: the model's own",
             )
             self._on_end = gui.add_dropdown("Then", ("idle", "repeat", "hold"), hint="what follows when nothing waits")
         self._prompts = gui.add_markdown("")

@@ -110,10 +110,11 @@ class Session:
         return character
 
     async def remove(self, name: str) -> None:
-        """Takes a character off the stage; the last one stays."""
+        """Takes a character off the stage; the last one stays. ClientError, and nothing done, when there is no connection."""
+        client = self._connected()
         if len(self.characters) > 1:
             del self.characters[name]
-            await self._connected().control("remove", character=name)
+            await client.control("remove", character=name)
 
     async def stop(self, name: str) -> None:
         """Drops what the character does and what waits."""
@@ -121,8 +122,9 @@ class Session:
 
     async def walk_to(self, name: str, points: list[tuple[float, float]], speed: float | None) -> None:
         """Steers along way-points (x, z) in the character's own world at a speed (m/s); none of both lets go."""
+        character = self.characters[name]
         await self._connected().steer(speed=speed, waypoints=points or None, character=name)
-        self.characters[name].path = list(points)
+        character.path = list(points)
 
     def advance(self) -> Iterator[tuple[Character, Poses]]:
         """Every character that has a new frame to show now, with that frame."""

@@ -23,9 +23,10 @@ from server.motion.features import FeatureLayout, extract, headings, recover_pos
 from server.motion.motion import Motion, concatenate
 from server.motion.transition import inertialize, place_after
 from server.training.dataset import Balance, MotionDataset
+from server.training.prepare import MAX_FRAMES
 
 CONTEXT_FRAMES = 32
-MIN_NEW_FRAMES, MAX_FRAMES = 28, 196
+MIN_NEW_FRAMES = 28
 STANDING = (
     "a person stands still",
     "a person is standing still",

@@ -22,6 +22,7 @@ from server.models.evaluator import (
     save_evaluator,
 )
 from server.training.dataset import Balance, MotionDataset
+from server.training.prepare import MAX_FRAMES
 from server.training.train_config import TrainConfig
 from server.training.trainer import Trainer, TrainResult, load_weights
 
@@ -35,7 +36,6 @@ EVALUATOR_TRAINING = TrainConfig(
     validate_every=250,
     ema_decay=0.99,
 )
-MAX_FRAMES = 196
 _BALANCE = Balance(group=0.1, family=0.5)
 _NO_CAPTION = -1
 _MAX_SCALE = 100.0

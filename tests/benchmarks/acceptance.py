@@ -215,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seeds", type=int, default=4, help="motions for each sentence (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=RULES, metavar="ACTION", help="these actions only, no styles")
-    parser.add_argument("--data", type=Path, help="prepared data folder, for the quality of real clips")
+    parser.add_argument("--data", type=Path, help="prepared data folder: what its recordings say beside the rules")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a picture of a clip for each action")
     options = parser.parse_args(argv)
     if options.seeds < 1:

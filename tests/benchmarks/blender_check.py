@@ -1,4 +1,4 @@
-"""Are the BVH files we write the same motion in Blender? ``python -m tests.benchmarks.blender_check [FOREIGN.bvh ...]``.
+"""Are the BVH and GLB files we write the same motion in Blender? ``python -m tests.benchmarks.blender_check [FOREIGN.bvh ...]``.
 
 Needs a Python with ``bpy`` (``tests/export/blender.py`` says how it is found). Written and read back are a figure that walks
 and bends while it faces each heading in steps of 45 degrees, two that turn through ±180 degrees either way, and each foreign

@@ -79,13 +79,6 @@ def test_beyond_is_in_degrees_and_only_outside(real):
         assert limits.beyond(rotations)[0, knee] == pytest.approx(expected, abs=1e-6)
 
 
-def test_rotation_vectors_take_the_short_way():
-    axis = np.array([0.0, 0.6, 0.8])
-    quaternion = rot.from_axis_angle(axis, np.radians(70.0))
-    np.testing.assert_allclose(body.rotation_vectors(quaternion), 70.0 * axis)
-    np.testing.assert_allclose(body.rotation_vectors(-quaternion), 70.0 * axis)
-
-
 def test_sides_are_told_by_hands_and_turns():
     asked = {
         "a person waves their left hand": ("hand", "left"),

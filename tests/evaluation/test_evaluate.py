@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections import Counter
@@ -16,7 +17,7 @@ from tiny_data import CAPTIONS, SPLITS, write_tiny_data
 
 from server import cli
 from server.engine import load_engine
-from server.evaluation import figures
+from server.evaluation import command, figures
 from server.evaluation.command import load_generator
 from server.evaluation.data import EvaluationDataError, action_of, load_split, mirrored_name
 from server.evaluation.evaluators import load_evaluator
@@ -69,6 +70,7 @@ def test_the_whole_report_from_the_command_line(data: Path, model: Path, evaluat
     assert "| generated | " in shown
     assert "report.md" in shown
     report = json.loads((tmp_path / "a" / "report.json").read_text(encoding="utf-8"))
+    assert "not finished" not in report["setting"]
     table = report["figures"]
     assert list(table) == [
         figures.REAL,
@@ -106,6 +108,21 @@ def test_the_whole_report_from_the_command_line(data: Path, model: Path, evaluat
     assert other["figures"][figures.GENERATED] != table[figures.GENERATED]
 
 
+def test_what_is_finished_outlives_a_run_that_is_cut_off(data, model, evaluator, tmp_path, monkeypatch):
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "action_confusion", interrupt)
+    small = ("--repeats", 1, "--multimodality-texts", 0, "--device", "cpu", "--parts", "figures", "actions", "bodies")
+    with contextlib.suppress(KeyboardInterrupt):
+        run("evaluate", model, data, "--evaluator", evaluator, "--out", tmp_path, *small)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["figures"][figures.GENERATED]["fid"][0] > 0
+    assert (report["confusion"], report["body"]) == (None, [])
+    assert report["setting"]["not finished"] == "actions, bodies"
+    assert "- not finished: actions, bodies" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -114,6 +131,7 @@ def test_the_whole_report_from_the_command_line(data: Path, model: Path, evaluat
         (("--split", "val"), "8 clips; R-precision needs at least 32"),
         (("--split", "nope"), "no clips in split 'nope'"),
         (("--evaluator", "/nowhere"), "motionbridge train evaluator"),
+        (("--against", "tiny=elsewhere"), "two models are called 'tiny'; give --against NAME=FOLDER with another NAME"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_a_line(data, model, evaluator, tmp_path, capsys, options, said):
@@ -141,7 +159,7 @@ def test_a_batch_changes_nothing(model: Path):
     assert not np.allclose(together[0], together[3])
 
 
-def test_all_codebooks_are_nearer_than_one(judge: Judge, model: Path):
+def test_a_reconstruction_uses_as_many_codebooks_as_asked(judge: Judge, model: Path):
     generator = load_generator(model, "cpu")
     made = []
     motions = [one.features for one in judge.examples(0, 8)]

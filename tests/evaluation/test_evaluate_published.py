@@ -51,15 +51,18 @@ def write_kit_bundle(folder: Path, human: Bundle) -> Path:
     return folder
 
 
-def test_kit_ml_is_judged_by_the_published_evaluator(source: Path, tmp_path: Path):
+def test_kit_ml_is_judged_by_the_published_evaluator(source: Path, tmp_path: Path, capsys):
     folder = write_tiny_bundle(tmp_path / "model")
     human = load_bundle(folder)
     assert human.config.cond_dim == COND
+    other = write_tiny_bundle(tmp_path / "human")
     write_kit_bundle(folder, human)
     args = ("prepare", "kit", source, tmp_path / "data")
     assert cli.main([str(part) for part in args]) == 0
     checkpoints = write_published(tmp_path / "authors", KIT.channels, "kit")
     args = ("evaluate", folder, tmp_path / "data", "--evaluator", checkpoints, "--out", tmp_path / "report")
+    assert cli.main([str(part) for part in (*args, "--against", other)]) == 2
+    assert "model 'human' makes humanml3d features, the data has kit" in capsys.readouterr().err
     args += ("--repeats", 2, "--multimodality-texts", 0, "--curve-clips", 32, "--device", "cpu")
     assert cli.main([str(part) for part in args]) == 0
     report = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))

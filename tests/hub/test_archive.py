@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import stat
 import zipfile
 from pathlib import Path
@@ -97,6 +98,16 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path, target: Path):
         unpack(archive, target)
 
 
+def test_a_compression_that_python_does_not_know_is_no_damage(tmp_path: Path, target: Path):
+    archive = make(tmp_path / "a.zip", ("weights", b"1" * 100))
+    content = bytearray(archive.read_bytes())
+    for header, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(header) + method] = 9  # Deflate64, as Windows packs large files
+    archive.write_bytes(content)
+    with pytest.raises(ArchiveError, match=r"a\.zip is packed in a way .*; unpack it and pack it again"):
+        unpack(archive, target)
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_archive_is_named(tmp_path: Path, target: Path, damage):
     archive = make(tmp_path / "a.zip", ("weights", bytes(range(256)) * 40))
@@ -106,3 +117,16 @@ def test_a_damaged_archive_is_named(tmp_path: Path, target: Path, damage):
     archive.write_bytes({"cut": content[: len(content) // 2], "flipped": content, "empty": b""}[damage])
     with pytest.raises(ArchiveError, match=r"a\.zip is not a whole zip archive .*; download it again"):
         unpack(archive, target)
+
+
+def test_damage_under_every_compression_is_named(tmp_path: Path, target: Path):
+    for number, method in enumerate((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)):
+        path, weights = tmp_path / f"{number}.zip", random.Random(0).randbytes(3000)
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("weights", weights)
+        content = bytearray(path.read_bytes())
+        content[60:80] = bytes(20)
+        path.write_bytes(content)
+        (target / f"{number}").mkdir()
+        with pytest.raises(ArchiveError, match=r"is not a whole zip archive .*; download it again"):
+            unpack(path, target / f"{number}")

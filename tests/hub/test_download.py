@@ -116,6 +116,19 @@ def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path):
     assert (tmp_path / "model.zip").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("answer", [b"", b"no HTTP at all\r\n\r\n"])
+def test_a_server_that_hangs_up_or_talks_nonsense_is_asked_again(site: Site, tmp_path: Path, answer):
+    site.answers = [answer, answer]
+    assert len(get(site, tmp_path / "model.zip")) == 2
+    assert (tmp_path / "model.zip").read_bytes() == CONTENT
+
+
+def test_a_length_that_is_no_number_is_as_good_as_none(site: Site, tmp_path: Path):
+    site.answers = [b"HTTP/1.0 200 OK\r\nContent-Type: application/zip\r\nContent-Length: many\r\n\r\n" + CONTENT]
+    assert get(site, tmp_path / "model.zip") == []
+    assert (tmp_path / "model.zip").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     ("page", "why"),
     [

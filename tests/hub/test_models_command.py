@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import shutil
@@ -226,6 +227,16 @@ def test_a_later_download_must_be_the_first_one(site: Site, cache: Path, archive
 def test_a_given_checksum_is_compared(site: Site, capsys):
     assert fetch(site, "kit", "--sha256", "0" * 64) == 2
     assert f"but --sha256 says {'0' * 64}: it is damaged or another file" in fault(capsys)
+
+
+def test_a_checksum_is_compared_with_what_is_here_already(site: Site, archives, capsys):
+    assert fetch(site, "kit") == 0
+    site.requests.clear()
+    here = ("models", "download", "kit", "--no-clip", "--sha256")
+    assert run(*here, hashlib.sha256(archives["kit"]).hexdigest().upper()) == 0
+    assert site.requests == []
+    assert fetch(site, "kit", "--sha256", "0" * 64) == 2
+    assert "but --sha256 says" in fault(capsys)
 
 
 def test_the_published_checksum_of_the_text_encoder_is_compared(site: Site, cache: Path, capsys):

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Site:
     """``files`` by path. Each request takes the next of ``cuts``: how many bytes are sent before the connection drops.
 
-    ``requests`` are the Range headers seen ("" without one).
+    ``answers`` are sent as they are in place of the next answers. ``requests`` are the Range headers seen ("" without one).
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -22,6 +22,7 @@ class Site:
     lengths: bool = True
     content_type: str = "application/octet-stream"
     status: list[int] = field(default_factory=list)
+    answers: list[bytes] = field(default_factory=list)
     cuts: list[int | None] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     url: str = ""
@@ -34,6 +35,10 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.site
         wanted = self.headers.get("Range", "")
         site.requests.append(wanted)
+        if site.answers:
+            self.wfile.write(site.answers.pop(0))
+            self.close_connection = True
+            return
         cut = site.cuts.pop(0) if site.cuts else None
         status = site.status.pop(0) if site.status else 0
         content = site.files.get(self.path)

@@ -60,3 +60,11 @@ def test_positive_yaw_turns_to_the_characters_left():
     np.testing.assert_allclose(
         rot.mul_vec(rot.about_y(np.array(np.pi / 2)), np.array([0.0, 0.0, 1.0])), [1, 0, 0], atol=1e-12
     )
+
+
+def test_rotation_vectors_are_of_the_shorter_arc_as_scipy_has_them(quaternions):
+    vectors = rot.to_vector(quaternions)
+    np.testing.assert_allclose(vectors, Rotation.from_quat(quaternions).as_rotvec(), atol=1e-12)
+    np.testing.assert_allclose(rot.to_vector(-quaternions), vectors, atol=1e-12)
+    assert same(rot.from_vector(vectors), quaternions)
+    np.testing.assert_array_equal(rot.to_vector(rot.identity()), np.zeros(3))

@@ -180,6 +180,8 @@ async def test_a_server_that_comes_back_finds_the_same_characters(monkeypatch: p
     await it.until(lambda: it.session.problem is not None)
     with pytest.raises(ClientError):
         await it.session.prompt("main", "a person walks", "replace", SETTINGS)
+    with pytest.raises(ClientError):
+        await it.session.remove("character 2")
     async with running(port=port) as second:
         it.server = second
         it.drawn.clear()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
+import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -90,6 +92,15 @@ def test_a_package_that_cannot_be_imported_is_told():
     torch = next(finding for finding in findings if finding.check == "torch")
     assert torch.status == "fail"
     assert "torch 2.6 or newer" in torch.remedy
+
+
+def test_every_dependency_is_looked_at_and_every_extra_exists():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in project["dependencies"]}
+    looked_at = {doctor.DISTRIBUTIONS.get(name, name) for name in (*doctor.NEEDED, *doctor.OPTIONAL)}
+    assert wanted <= looked_at
+    extras = set(re.findall(r"motionbridge\[(\w+)\]", " ".join(doctor.OPTIONAL.values())))
+    assert extras == set(project["optional-dependencies"]) - {"dev"}
 
 
 def fake_torch(*, available: bool, cuda: str | None, fails: str = "") -> SimpleNamespace:
