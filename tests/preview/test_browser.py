@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from browser import BOUND_S, Browser, browser, differing, missing
-from tiny_bundle import write_tiny_bundle
 
-from server.cache import EMBEDDED
 from server.motion.bvh import read_bvh
 
 pytest.importorskip("viser", reason="viser is not installed")
@@ -32,9 +30,9 @@ class Serving(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(model: Path) -> Iterator[Serving]:
+def serving() -> Iterator[Serving]:
     """``motionbridge serve`` as its users run it, with its page."""
-    command = [sys.executable, "-m", "server.cli", "serve", "--device", "cpu", "--model", str(model)]
+    command = [sys.executable, "-m", "server.cli", "serve", "--device", "cpu"]
     ports = ["--port", "0", "--preview-port", "0"]
     with subprocess.Popen([*command, *ports], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         watchdog = threading.Timer(3 * BOUND_S, process.kill)
@@ -48,11 +46,10 @@ def serving(model: Path) -> Iterator[Serving]:
             process.kill()
 
 
-@pytest.fixture(scope="module", params=["tiny", "embedded"])
-def page(request, tmp_path_factory) -> Iterator[tuple[Browser, Serving]]:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Iterator[tuple[Browser, Serving]]:
     folder = tmp_path_factory.mktemp("downloads")
-    model = EMBEDDED if request.param == "embedded" else write_tiny_bundle(tmp_path_factory.mktemp("model"))
-    with serving(model) as server, browser(server.address, folder) as it:
+    with serving() as server, browser(server.address, folder) as it:
         it.until_says("✓ a person stands still")
         it.dismiss_notices()
         yield it, server
