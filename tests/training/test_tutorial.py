@@ -11,9 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "motion"))
 from synthetic import SKELETON, walker
@@ -27,7 +27,8 @@ from server.training.stages import ModelSizes, reconstruction_error, rvq_config
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "server" / "training" / "TUTORIAL.md"
 BOUND_S = 240
-FEWER = {"rvq": 30, "masked": 8, "residual": 3, "length": 3}
+FEWER = {"rvq": 30, "decoder": 3, "masked": 8, "residual": 3, "length": 3, "evaluator": 8}
+WINDOWS = {"train": (4, 4), "val": (1, 4), "test": (4, 2)}  # of each action: how many, and of how many seconds
 ACTIONS = {
     "walk": ({"speed": 1.2}, ["a person walks forward", "someone walks straight ahead"]),
     "stroll": ({"speed": 0.6}, ["a person walks slowly", "someone strolls forward slowly"]),
@@ -37,28 +38,35 @@ ACTIONS = {
 }
 
 
+def blocks(language: str) -> list[str]:
+    """The tutorial's code blocks in a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TUTORIAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
 def commands() -> list[list[str]]:
     """The arguments of every ``motionbridge`` command in the tutorial's ``sh`` blocks, in order."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", TUTORIAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert all(line.startswith("motionbridge ") for line in lines)
     return [shlex.split(line)[1:] for line in lines]
 
 
 def write_mocap(folder: Path) -> None:
-    """Three takes of 4 s of each action in the form that the tutorial describes, at 30 frames per second."""
+    """A take of each action for each split in the form that the tutorial describes, at 30 frames per second."""
     folder.mkdir()
     rows, captions = [], []
     for name, (motion, texts) in ACTIONS.items():
-        for take, split in enumerate(("train", "train", "val")):
-            clip = f"{name}_{take + 1:03d}"
-            rotations, root = walker(frames=120, fps=30.0, heading=0.3 * take, **motion)
-            bvh.write_bvh(folder / f"{clip}.bvh", rotations, root, SKELETON, 30.0)
-            rows.append((clip, f"{clip}.bvh", 0, 4, split))
-            captions.append(json.dumps({"clip_id": clip, "captions": texts}))
+        for take, (split, (count, seconds)) in enumerate(WINDOWS.items()):
+            file = f"{name}_{take + 1:03d}.bvh"
+            rotations, root = walker(frames=30 * count * seconds, fps=30.0, heading=0.3 * take, **motion)
+            bvh.write_bvh(folder / file, rotations, root, SKELETON, 30.0)
+            for window in range(count):
+                clip = f"{name}_{take + 1:03d}_{window + 1}"
+                rows.append((clip, file, seconds * window, seconds * (window + 1), split))
+                captions.append(json.dumps({"clip_id": clip, "captions": texts}))
     with (folder / "clips.csv").open("w", newline="", encoding="utf-8") as handle:
         csv.writer(handle).writerows([("clip_id", "file", "start_s", "end_s", "split"), *rows])
     (folder / "captions.jsonl").write_text("\n".join(captions) + "\n", encoding="utf-8")
+    (folder / "more.jsonl").write_text("".join(blocks("json")), encoding="utf-8")
 
 
 def run(argv: list[str]) -> None:
@@ -66,6 +74,8 @@ def run(argv: list[str]) -> None:
         argv = [*argv, "--steps", str(FEWER[argv[1]]), "--batch-size", "4", "--device", "cpu"]
     elif argv[0] == "generate":
         argv = [*argv, "--device", "cpu"]
+    elif argv[0] == "evaluate":
+        argv = [*argv, "--repeats", "1", "--device", "cpu"]
     assert cli.main(argv) == 0, argv
 
 
@@ -95,7 +105,10 @@ def test_every_command_of_the_tutorial(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     write_mocap(tmp_path / "my_mocap")
     todo = commands()
-    assert [argv[0] for argv in todo] == ["prepare", *["train"] * 5, "export", "generate", "generate", "serve", "play"]
+    assert [argv[0] for argv in todo] == [
+        *("prepare", *["train"] * 6, "export", "generate", "generate"),
+        *("train", "evaluate", "serve", "play"),
+    ]
     *offline, serve, play = todo
     for argv in offline:
         run(argv)
@@ -109,14 +122,21 @@ def test_every_command_of_the_tutorial(tmp_path: Path, monkeypatch: pytest.Monke
         for kind in FEWER
     }
     assert figures["rvq"]["mpjpe_mm_6"] < 0.85 * untrained
+    assert figures["decoder"]["mpjpe_mm_1"] < 0.85 * untrained
     assert figures["masked"]["loss"] < math.log(512)
     assert all(math.isfinite(value) for of_kind in figures.values() for value in of_kind.values())
 
     config = json.loads((tmp_path / "my_model" / "config.json").read_text(encoding="utf-8"))
     assert (config["name"], config["licence"], config["text_encoder"]) == ("mine", "your own", "embedded")
     assert bvh.read_bvh(tmp_path / "walk.bvh").values.shape[0] == 80
-    with np.load(tmp_path / "bow.npz") as archive:
-        assert archive["rotations"].shape == (80, 22, 4)
+    with Image.open(tmp_path / "bow.png") as picture:
+        assert picture.format == "PNG"
+    report = json.loads((tmp_path / "evaluation" / "report.json").read_text(encoding="utf-8"))
+    assert report["setting"]["data"].startswith("split test, 40 clips; 40 clips of training")
+    rows = report["figures"]
+    assert all(math.isfinite(row["fid"][0]) for row in rows.values())
+    assert rows["real motion"]["fid"][0] < rows["generated"]["fid"][0]
+    assert sum(map(sum, report["confusion"]["real"])) == 40
     serve_and_play(serve, play)
     assert len(bvh.read_bvh(tmp_path / "shown.bvh").values) > 30
 
