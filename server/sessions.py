@@ -13,9 +13,10 @@ from protocol.messages import Hello
 from server.access import Access, Account
 from server.config import ServeConfig
 from server.greeting import ModelInfo
+from server.latency import Latency
 from server.observer import Observer
 from server.session import Session
-from server.timeline import CharacterTimeline, Latency
+from server.timeline import CharacterTimeline
 
 LOG = logging.getLogger(__name__)
 TOKEN_BYTES: Final = 24

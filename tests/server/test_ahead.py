@@ -5,9 +5,12 @@ import pytest
 from test_track import FPS, RATE, shown, standing
 
 from server.ahead import MOST, STRETCH_SECONDS, Ahead
+from server.latency import Latency
 from server.motion.steering import Target
+from server.planning import TimelineSettings
+from server.prompts import Entry
 from server.ticks import Ticks
-from server.timeline import CharacterTimeline, Entry, Latency, TimelineSettings
+from server.timeline import CharacterTimeline
 from server.track import Track, make
 
 TICK = 1 / 30

@@ -4,17 +4,14 @@ import random
 
 import msgpack
 import pytest
+from peer import MODEL
 
 from protocol.codec import unpack, validate_server
 from protocol.messages import Welcome
-from protocol.skeleton import default_skeleton
 from server.config import ServeConfig
-from server.greeting import ModelInfo
+from server.latency import Latency
 from server.session import Session
 from server.sessions import Sessions
-from server.timeline import Latency
-
-MODEL = ModelInfo("fake", 20.0, default_skeleton(), 196, 20, edits=True)
 
 
 class House:
