@@ -105,5 +105,8 @@ class Jobs:
         return cancelled
 
     def _cancel(self, number: int) -> None:
-        self._cancelled.append(number)
         del self._asked[number]
+        kept = [job for job in self._fresh if job.number != number]
+        if len(kept) == len(self._fresh):
+            self._cancelled.append(number)
+        self._fresh = kept  # what was not taken yet never reaches the model
