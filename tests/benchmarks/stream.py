@@ -40,6 +40,7 @@ from server.config import ServeConfig
 from server.engine import load_engine
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
+from server.motion.transition import place_after
 
 RATE = 30.0
 PER_CONNECTION = 20
@@ -79,15 +80,7 @@ class StoredEngine:
 
     def _from(self, context: Motion | None, frames: int) -> Motion:
         walk = self._walk[:frames]
-        if context is None:
-            return walk
-        heading = np.full(frames, context.heading[-1])
-        turn = rot.about_y(heading)
-        step = walk.root + np.array([0.0, 0.0, 1.0 / self.fps])
-        root = rot.mul_vec(turn, step) + context.root[-1] * np.array([1.0, 0.0, 1.0])
-        rotations = walk.rotations.copy()
-        rotations[:, 0] = rot.mul(turn, rotations[:, 0])
-        return Motion(root, rotations, walk.contacts, walk.features, heading)
+        return walk if context is None else place_after(context, walk)
 
 
 class Usage(NamedTuple):
