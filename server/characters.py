@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
 
 from protocol import limits
@@ -97,7 +97,7 @@ class Characters:
         return tuple(self._timelines)
 
     @property
-    def timelines(self) -> Iterable[CharacterTimeline]:
+    def timelines(self) -> Collection[CharacterTimeline]:
         """Of all of them."""
         return self._timelines.values()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from protocol import limits
@@ -196,7 +196,7 @@ class Session:
         return self._characters is not None
 
     @property
-    def timelines(self) -> Iterable[CharacterTimeline]:
+    def timelines(self) -> Collection[CharacterTimeline]:
         """Of all characters."""
         return () if self._characters is None else self._characters.timelines
 
