@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http
 import inspect
 import itertools
@@ -21,6 +22,7 @@ from websockets.typing import Subprotocol
 from protocol import limits
 from server.access import Access
 from server.ahead import Ahead
+from server.arrivals import Arrivals
 from server.batcher import Batcher
 from server.certificates import Certificates
 from server.config import ServeConfig
@@ -86,6 +88,7 @@ class App:
         )
         self._connections: set[Connection] = set()  # also those that are about to be told that there is no room
         self._numbers = itertools.count()
+        self.arrivals = Arrivals()
         self._ahead = Ahead(lambda: self.sessions.timelines, config.tick_seconds)
         self._web = Web(config, self.metrics, self.batcher.problem)
 
@@ -94,7 +97,9 @@ class App:
         full = sum(connection.admitted for connection in self._connections) >= self.config.max_connections
         session = self.sessions.open(full=full)
         ticks = Ticks(self.config.tick_seconds, next(self._numbers))
-        connection = Connection(socket, session, self.sessions, self.batcher, self.config, self._clock, ticks)
+        connection = Connection(
+            socket, session, self.sessions, self.batcher, self.arrivals, self.config, self._clock, ticks
+        )
         self._connections.add(connection)
         try:
             await connection.run()
@@ -105,11 +110,11 @@ class App:
         """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
         while True:
             try:
-                urgent = self._ahead.work(self._clock())
+                pause = self._ahead.work(self._clock())
             except Exception:
                 LOG.exception("frames could not be made ahead")
-                urgent = False
-            await asyncio.sleep(0.0 if urgent else self.config.tick_seconds)
+                pause = self.config.tick_seconds
+            await asyncio.sleep(pause)
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP, web pages that may not connect, and no room at all. None: go on."""
@@ -150,6 +155,7 @@ async def serve(
     tls = _tls(config)
     app = App(config, engine, clock, rng, load, observers)
     app.batcher.start()
+    gc.freeze()  # looking at all that exists by now, torch and all, would stop every stream for 0.2 s now and then
     try:
         server = await websocket_serve(
             app.handle,
@@ -169,7 +175,7 @@ async def serve(
             server_header=None,
             **tls,
         )
-        ahead = asyncio.create_task(app.make_ahead())
+        tasks = [asyncio.create_task(work) for work in (app.make_ahead(), app.arrivals.run())]
         try:
             with contextlib.suppress(asyncio.InvalidStateError):  # a future's `set_result`, and no one waits any more
                 announced = ready(_url(config, server)) if ready is not None else None
@@ -177,10 +183,12 @@ async def serve(
                     await announced
             await stop.wait()
         finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await _close(server, config.shutdown_timeout)
     finally:
+        gc.unfreeze()
         stopped = await asyncio.to_thread(app.batcher.stop, config.shutdown_timeout)
         if not stopped:
             LOG.warning("the model was still busy after %g s and was left behind", config.shutdown_timeout)

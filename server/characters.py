@@ -201,12 +201,12 @@ class Characters:
             if request is not None and timeline.pending is not None:
                 self._jobs.submit(request, _TimelineAsker(timeline, timeline.pending), now)
 
-    def send_frames(self, packer: FramePacker, now: float) -> None:
-        """The frames that are due; what is the same for all characters is done once."""
-        lacking = [t for t in self.timelines if (ahead := t.made_ahead(now)) is not None and ahead < 0.0]
-        make(timeline.to_make(now, MARGIN_SECONDS) for timeline in lacking)
+    def send_frames(self, packer: FramePacker, now: float, tick: float) -> None:
+        """The frames that are due as of ``tick``; what is the same for all characters is done once."""
+        lacking = [t for t in self.timelines if (ahead := t.made_ahead(tick)) is not None and ahead < 0.0]
+        make(timeline.to_make(tick, MARGIN_SECONDS) for timeline in lacking)
         dropped = sum(timeline.dropped for timeline in self.timelines)
-        runs = [(name, run) for name, timeline in self._timelines.items() for run in timeline.due(now)]
+        runs = [(name, run) for name, timeline in self._timelines.items() for run in timeline.due(tick)]
         self._journal.dropped(sum(timeline.dropped for timeline in self.timelines) - dropped)
         packed: dict[int, bytes] = {}
         for count in {len(run.poses) for _, run in runs}:

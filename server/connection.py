@@ -19,6 +19,7 @@ from websockets.protocol import State
 
 from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
+from server.arrivals import Arrivals
 from server.batcher import Batcher, BusyError
 from server.config import ServeConfig
 from server.logs import SESSION
@@ -47,6 +48,7 @@ class Connection:
         session: Session,
         sessions: Sessions,
         batcher: Batcher,
+        arrivals: Arrivals,
         config: ServeConfig,
         clock: Callable[[], float],
         ticks: Ticks,
@@ -55,6 +57,7 @@ class Connection:
         self._session = session
         self._sessions = sessions
         self._batcher = batcher
+        self._arrivals = arrivals
         self._config = config
         self._clock = clock
         self._ticks = ticks
@@ -134,25 +137,20 @@ class Connection:
         self._wake.set()
 
     async def _write(self) -> None:
-        next_tick, late = self._ticks.after(self._loop.time()), 0.0
         while not self._taken_over.done():
             self._wake.clear()
-            # As of the tick, not of when the loop came to it: the frames of a character then fall due evenly.
-            output = self._session.output(self._clock() - late)
+            time, now = self._loop.time(), self._clock()
+            # Frames as of the last tick, not of when the loop came to it nor of what woke it: each character's then go evenly.
+            output = self._session.output(now, now - (time - self._ticks.last(time)))
             self._exchange_jobs()
             if output and not await self._send(output):
                 return
             if self._session.closing is not None:
                 await self._close(self._session.closing)
                 return
-            try:
-                async with asyncio.timeout_at(next_tick):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._ticks.after(time)):
                     await self._wake.wait()
-                late = 0.0
-            except TimeoutError:
-                now = self._loop.time()
-                late = min(max(0.0, now - next_tick), self._config.tick_seconds)
-                next_tick = self._ticks.after(max(now, next_tick))
 
     async def _send(self, messages: list[bytes]) -> bool:
         """Sends messages; False when the client took nothing in time and the connection is closed."""
@@ -198,7 +196,7 @@ class Connection:
             session.deliver(number, result, self._clock())
             self._wake.set()
 
-        return lambda result: _call_in(self._loop, arrive, result)
+        return lambda result: self._arrivals.put(lambda: arrive(result))
 
 
 async def _send_together(connection: ServerConnection, messages: list[bytes]) -> None:
@@ -208,13 +206,6 @@ async def _send_together(connection: ServerConnection, messages: list[bytes]) ->
             connection.protocol.send_binary(data)
         connection.transport.write(b"".join(connection.protocol.data_to_send()))
     await connection.send(messages[-1])
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[Result], None], result: Result) -> None:
-    try:
-        loop.call_soon_threadsafe(call, result)
-    except RuntimeError:  # the loop has closed: no one is left to tell
-        LOG.debug("a result came after the end")
 
 
 def _limit_send_buffer(connection: ServerConnection) -> None:

@@ -11,6 +11,8 @@ from server.latency import Latency
 from server.motion.motion import Motion, MotionRequest
 from server.prompts import STEP_FRAMES, Entry, Prompts
 
+SPREAD: Final = 0.5
+"""By so much of its length, at most, the horizon of one character is longer than that of another."""
 LEAST_REST_FRAMES: Final = 20
 """A rest shorter than this is made with the first frames."""
 
@@ -41,6 +43,8 @@ class Planner:
         self, settings: TimelineSettings, prompts: Prompts, latency: Latency, draw_seed: Callable[[], int]
     ) -> None:
         self._settings, self._prompts, self._latency, self._draw_seed = settings, prompts, latency, draw_seed
+        # Characters that are prompted together would otherwise ask together, again and again, as their motion runs short.
+        self._spread = 1.0 + SPREAD * (draw_seed() % 1000) / 1000
 
     def next(self, position: float, end: int, earliest: Callable[[], int]) -> tuple[Entry, int] | None:
         """The next entry to make and where its motion starts; None when enough is planned.
@@ -90,4 +94,4 @@ class Planner:
         return Entry(None, self._settings.idle_text, self._draw_seed(), self._settings.idle_frames)
 
     def _horizon(self) -> float:
-        return max(self._settings.horizon, 2.0 * self._latency.reserve + self._settings.lead)
+        return max(self._settings.horizon, 2.0 * self._latency.reserve + self._settings.lead) * self._spread

@@ -148,15 +148,19 @@ class Session:
 
     # Out
 
-    def output(self, now: float) -> list[bytes]:
-        """Everything to send now, in order: answers and statuses, then the frames that are due, then their ends."""
+    def output(self, now: float, tick: float | None = None) -> list[bytes]:
+        """Everything to send now, in order: answers and statuses, then the frames that are due, then their ends.
+
+        Frames are due as of ``tick``, a moment not later than ``now`` (by default ``now``): a character's go evenly when it
+        moves on evenly, whatever else there is to be sent in between. What was overwritten is due at once.
+        """
         if now >= self._expires and self.account is not None:
             text = f"the session has lasted {self.account.quota.session_seconds:g} s, the limit of this token"
             self._replies.refuse_for_good(ErrorCode.SESSION_EXPIRED, text)
         self._advance(now)
         if self._characters is not None:
             if self.closing is None:
-                self._characters.send_frames(self._packer, now)
+                self._characters.send_frames(self._packer, now, now if tick is None else tick)
             self._characters.tell_statuses()
         return self._outbox.take()
 

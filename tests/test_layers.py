@@ -51,6 +51,7 @@ ROOM_OF = {
     "latency": "timeline",
     "planning": "timeline",
     "ahead": "timeline",
+    "arrivals": "connection",
     "ticks": "connection",
     "model_calls": "batcher",
     "characters": "session",

@@ -3,7 +3,8 @@
 import pytest
 from peer import greeted, only_error
 
-from protocol.codec import FrameBlock
+from protocol import limits
+from protocol.codec import FrameBlock, read_frames, unpack
 from protocol.messages import Error, PromptStatus
 from server.config import ServeConfig
 
@@ -19,6 +20,18 @@ def test_prompt_to_frames():
     assert started.seconds == pytest.approx(1.2)
     assert isinstance(frames, FrameBlock)
     assert (frames.first, frames.prompt, len(frames.poses)) == (0, "p1", 8)
+
+
+def test_what_is_sent_between_two_ticks_brings_no_frame_forward():
+    peer = greeted()
+    peer.say("prompt", id="p1", text="walk", seconds=9.0)
+    peer.answer()
+    counts = []
+    for step in range(1, 61):  # four looks at the session a tick, all but the first for some other reason
+        tick = peer.now + step // 4 / limits.DEFAULT_FRAME_RATE
+        sent = [read_frames(unpack(data)) for data in peer.session.output(peer.now + step / 120, tick)]
+        counts.append(sum(len(block.poses) for block in sent))
+    assert counts == [int(step % 4 == 0) for step in range(1, 61)]
 
 
 def test_a_seed_left_open_is_drawn():
