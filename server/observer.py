@@ -32,6 +32,9 @@ class Observer:
     def refused(self, code: str) -> None:
         """A message or a connection was refused with an error code."""
 
+    def engine_lost(self) -> None:
+        """An engine that runs elsewhere ended while it made a motion."""
+
 
 class Observers(Observer):
     """Several as one."""
@@ -70,6 +73,10 @@ class Observers(Observer):
         for observer in self._all:
             observer.refused(code)
 
+    def engine_lost(self) -> None:
+        for observer in self._all:
+            observer.engine_lost()
+
 
 class Journal:
     """What one session tells its observer; knows when each character was last told to do something else."""
@@ -79,6 +86,10 @@ class Journal:
         self._asked: dict[
             str, tuple[str, float]
         ] = {}  # by character: the newest prompt that replaces, and when it came
+
+    def of(self, session: str) -> Journal:
+        """A new journal for another session, for the same observer."""
+        return Journal(self._observer, session)
 
     def prompted(self, character: str, prompt: str, now: float) -> None:
         """A prompt with mode `replace` was accepted."""

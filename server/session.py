@@ -65,6 +65,24 @@ class Job:
     request: Request
 
 
+@dataclass(frozen=True)
+class SessionState:
+    """A parked session on its way to another server."""
+
+    id: str
+    token: str | None
+    account: str
+    expires_in: float
+    """Seconds until its token's time is up."""
+    hello: Hello
+    settings: TimelineSettings
+    characters: dict[str, CharacterTimeline]
+    stopped: tuple[str, ...]
+    """Characters that go on when it is resumed."""
+    outbox: Outbox
+    numbers: int
+
+
 @dataclass(frozen=True, eq=False)
 class _Clip:
     """A `generate` or `edit` that waits for the model; ``finish`` makes its answer."""
@@ -284,6 +302,36 @@ class Session:
         self._stopped = []
         characters = tuple(self._characters)
         self._welcome(hello, characters)
+
+    def state(self, now: float) -> SessionState:
+        """What another server needs to go on with this session, which is parked and not to be used here any more."""
+        assert self._hello is not None
+        assert self.account is not None
+        assert self._settings is not None
+        return SessionState(
+            id=self.id,
+            token=self.token,
+            account=self.account.name,
+            expires_in=self._expires - now,
+            hello=self._hello.model_copy(update={"token": None, "resume": None}),
+            settings=self._settings,
+            characters=self._characters,
+            stopped=tuple(timeline.name for timeline in self._stopped),
+            outbox=self._outbox,
+            numbers=self._numbers,
+        )
+
+    def adopt(self, state: SessionState, account: Account, now: float) -> None:
+        """Becomes, fresh as it is, the parked session of another server. ``account`` is the one that ``state`` names."""
+        self.id, self.token, self.account = state.id, state.token, account
+        self._journal = self._journal.of(state.id)
+        self._expires = now + state.expires_in
+        self._hello, self._settings, self._characters = state.hello, state.settings, state.characters
+        self._stopped = [self._characters[name] for name in state.stopped]
+        self._outbox, self._numbers = state.outbox, state.numbers
+        for timeline in self.timelines:
+            timeline.attach(self._latency, self._draw_seed)
+        self._count_characters()
 
     def _greet(self, data: bytes | str, now: float) -> None:
         try:

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from protocol import limits
 from protocol.fields import OnEnd, Status
@@ -142,6 +142,17 @@ class CharacterTimeline:
         self._anchor: tuple[float, float] | None = None  # frame shown at a time
         self._reported: tuple[int, float] | None = None  # playhead and when it came
         self._paused_at: float | None = None
+
+    # Going to another server, while paused
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what belongs to this server; what has been asked of the model is asked again. `attach` makes it whole."""
+        here = {"_latency": None, "_draw_seed": None, "pending": None, "_retry_at": -math.inf}
+        return {**self.__dict__, **here}
+
+    def attach(self, latency: Latency, draw_seed: Callable[[], int]) -> None:
+        """It has come from another server, whose clock counted from another moment: `resume` begins anew with ours."""
+        self._latency, self._draw_seed = latency, draw_seed
 
     # What the client asks for
 

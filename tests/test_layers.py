@@ -187,7 +187,7 @@ def test_the_embedded_model_needs_no_open_clip(tmp_path: Path):
     statement = (
         f"import pathlib, sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import tiny_bundle, server.serving as s; "
         f"folder = tiny_bundle.write_tiny_bundle(pathlib.Path({str(tmp_path)!r})); "
-        "s.load_engine(folder, 'cpu').generate([s.MotionRequest('a person walks', frames=20)])"
+        "s.load_proved(folder, 'cpu')"
     )
     assert loaded(statement, "open_clip torchvision timm huggingface_hub") == ""
 
