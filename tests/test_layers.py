@@ -35,10 +35,23 @@ EXTRA_DOORS = {
     "session": ("config", "observer"),
     "connection": ("config", "observer", "logs"),
     "app": ("config", "observer", "logs"),
-    "cli": ("config", "observer", "logs", "training", "export", "preview", "evaluation", "hub", "cache", "models"),
+    "cli": (
+        "config",
+        "observer",
+        "logs",
+        "cluster",
+        "training",
+        "export",
+        "preview",
+        "evaluation",
+        "hub",
+        "cache",
+        "models",
+    ),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
+    "cluster": (*CHAIN[: CHAIN.index("cli")], "config", "observer"),
     **{room: (*CHAIN[:place], *EXTRA_DOORS.get(room, ())) for place, room in enumerate(CHAIN)},
 }
 """Room -> the rooms whose modules it may import, beside its own."""
@@ -49,9 +62,11 @@ ROOM_OF = {
     "ahead": "timeline",
     "ticks": "connection",
     "model_calls": "batcher",
+    "backend": "batcher",
     "clips": "session",
     "outbox": "session",
     "sessions": "session",
+    "handover": "session",
     "greeting": "session",
     "refusals": "session",
     "access": "session",
@@ -82,6 +97,7 @@ LIBRARIES = {
     "msgpack": {"protocol"},
     "prometheus_client": {"observer"},
     "opentelemetry": {"observer"},
+    "ray": {"cluster"},
 }
 """Library -> the only rooms that may import it."""
 
@@ -154,6 +170,8 @@ def test_no_arrow_is_drawn_the_wrong_way(module: str):
         ("server.export.npz", "from server.engine import Engine"),
         ("server.preview.page", "from server.app import serve"),
         ("server.serving", "import viser"),
+        ("server.app", "from server.cluster.registry import Registry"),
+        ("server.batcher", "import ray"),
         ("server.training.trainer", "from server.engine import load_engine"),
     ],
 )
@@ -170,7 +188,8 @@ def test_the_picture_in_the_readme_is_true():
 @pytest.mark.parametrize(
     ("statement", "left_out"),
     [
-        ("import server.cli", "numpy scipy torch safetensors open_clip torchvision websockets pydantic"),
+        ("import server.cli", "numpy scipy torch safetensors open_clip torchvision websockets pydantic ray"),
+        ("import server.serving", "ray"),
         ("import protocol.client, protocol.schema", "scipy torch server"),
         ("import server.play", "scipy torch safetensors open_clip"),
     ],
