@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fake_engine
 import pytest
+import yaml
 from fake_engine import FakeEngine
 from live_server import Watcher
 from test_handover import Balancer
@@ -131,6 +132,10 @@ def test_a_config_file_of_ray_serve_can_deploy_the_engines(tmp_path: Path):
     assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 5, 16)
     assert deployment.ray_actor_options["num_gpus"] == 0.5
     assert deployment.max_ongoing_requests == engines.EngineSettings(model=tmp_path).ongoing
+    example = yaml.safe_load((Path(__file__).parents[2] / "deploy/ray-serve.yaml").read_text(encoding="utf-8"))
+    (written,) = example["applications"]
+    assert (written["name"], written["import_path"]) == (engines.APP, f"{engines.__name__}:build")
+    assert engines.build(written["args"])._bound_deployment.max_ongoing_requests == 64
     with pytest.raises(ValueError, match="replicas"):
         engines.build({"model": str(tmp_path), "replicas": 0})
 
