@@ -23,18 +23,18 @@ from protocol import limits
 from server.access import Access
 from server.ahead import Ahead
 from server.backend import Backend
-from server.batcher import Batcher, can_edit
+from server.batcher import Batcher
 from server.certificates import Certificates
 from server.config import ServeConfig
 from server.connection import MOVED, Connection
 from server.greeting import ModelInfo, server_version
 from server.handover import Handover, SessionStore
+from server.latency import Latency
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.observer import Observer, Observers
 from server.sessions import Sessions
 from server.ticks import Ticks
-from server.timeline import Latency
 from server.web import Web
 
 LOG = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class App:
         self.config = config
         self._access = Access(config)
         self._clock = clock
-        self._model = engine.model if isinstance(engine, Cluster) else model_info(engine)
+        self._model = engine.model if isinstance(engine, Cluster) else ModelInfo.of(engine)
         self.metrics = Metrics(self._snapshot, model=self._model.name, version=server_version())
         observer = Observers([self.metrics, *observers])
         self.backend = (
@@ -155,12 +155,6 @@ def _batcher(
         longest_call=config.generation_timeout,
         observer=observer,
     )
-
-
-def model_info(engine: MotionEngine) -> ModelInfo:
-    """What sessions must know of an engine."""
-    edits = can_edit(engine)
-    return ModelInfo(engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, edits)
 
 
 async def serve(

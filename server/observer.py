@@ -87,10 +87,6 @@ class Journal:
             str, tuple[str, float]
         ] = {}  # by character: the newest prompt that replaces, and when it came
 
-    def of(self, session: str) -> Journal:
-        """A new journal for another session, for the same observer."""
-        return Journal(self._observer, session)
-
     def prompted(self, character: str, prompt: str, now: float) -> None:
         """A prompt with mode `replace` was accepted."""
         self._asked[character] = (prompt, now)

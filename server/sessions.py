@@ -13,9 +13,10 @@ from protocol.messages import Hello
 from server.access import Access, Account
 from server.config import ServeConfig
 from server.greeting import ModelInfo
+from server.latency import Latency
 from server.observer import Observer
 from server.session import Session, SessionState
-from server.timeline import CharacterTimeline, Latency
+from server.timeline import CharacterTimeline
 
 LOG = logging.getLogger(__name__)
 TOKEN_BYTES: Final = 24
@@ -53,6 +54,11 @@ class Sessions:
         return len(self._parked)
 
     @property
+    def parked_characters(self) -> int:
+        """Characters of sessions without a connection."""
+        return sum(len(session.timelines) for session, _ in self._parked.values())
+
+    @property
     def timelines(self) -> Iterator[CharacterTimeline]:
         """Of the characters of all sessions that a connection serves."""
         return (timeline for session in self._served.values() for timeline in session.timelines)
@@ -60,8 +66,11 @@ class Sessions:
     def open(self, *, full: bool) -> Session:
         """A session for a new connection; its `hello` may turn it into an earlier one, its ``successor``."""
         token = secrets.token_urlsafe(TOKEN_BYTES) if self._config.resume_seconds > 0.0 else None
+        return self._new(secrets.token_hex(8), token, full=full)
+
+    def _new(self, session_id: str, token: str | None, *, full: bool) -> Session:
         return Session(
-            secrets.token_hex(8),
+            session_id,
             self._config,
             self._model,
             self._latency,
@@ -91,10 +100,14 @@ class Sessions:
             return False
         if session.account is not None:
             session.account.disconnect(session.id)
+        if len(session.timelines) > self._config.max_parked_characters:
+            LOG.info("session %s: dropped with more characters than can be kept", session.id)
+            self._end(session.id)
+            return False
         session.park(now)
         self._parked[session.token] = (session, now + self._config.resume_seconds)
         LOG.info("session %s: dropped, kept for %g s", session.id, self._config.resume_seconds)
-        self._end_surplus(self._config.max_parked)
+        self._end_surplus()
         return session.token in self._parked
 
     @property
@@ -128,14 +141,14 @@ class Sessions:
     def adopt(self, state: SessionState, now: float) -> bool:
         """Takes a session of another server, to be resumed within the grace time; False when it does not fit this server."""
         account = self._access.named(state.account)
-        settings = state.settings
+        settings = state.characters.settings
         fits = (settings.fps, settings.max_frames) == (self._model.fps, self._model.max_frames)
         if account is None or state.token is None or not fits:
             LOG.warning("session %s: comes from a server with another model or other tokens, and ends", state.id)
             return False
-        session = self.open(full=False)
+        self._end_surplus()
+        session = self._new(state.id, state.token, full=False)
         session.adopt(state, account, now)
-        self._end_surplus(self._config.max_parked - 1)
         self._parked[state.token] = (session, now + self._config.resume_seconds)
         self._announce(state.token)
         LOG.info("session %s: came from another server", session.id)
@@ -164,10 +177,12 @@ class Sessions:
         LOG.info("session %s: resumed", session.id)
         return session
 
-    def _end_surplus(self, most: int) -> None:
-        while len(self._parked) > most:
+    def _end_surplus(self) -> None:
+        while len(self._parked) > self._config.max_parked:
             # Neither the oldest nor the newest: a client that connects and drops all the time would push all others out.
             self._end_parked(min(self._parked, key=lambda token: self._parked[token][0].sent), "has no room to be kept")
+        while self.parked_characters > self._config.max_parked_characters:
+            self._end_parked(next(iter(self._parked)), "its characters have no room to be kept")
 
     def _expire(self, now: float) -> None:
         while self._parked and next(iter(self._parked.values()))[1] <= now:

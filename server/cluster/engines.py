@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from ray.serve import Application
 
-from server.app import model_info
 from server.backend import Deliver
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
@@ -60,7 +59,7 @@ class Engines:
 
     def __init__(self, load: Callable[[], MotionEngine], settings: EngineSettings) -> None:
         engine = load()
-        self._model = model_info(engine)
+        self._model = ModelInfo.of(engine)
         self._batcher = Batcher(
             engine,
             max_batch=settings.max_batch,

@@ -13,9 +13,10 @@ from test_resume import PROMPTS, drop, undisturbed
 from protocol.client import ClientConfig, connect
 from protocol.messages import Timeline
 from server import handover
-from server.app import Cluster, model_info
+from server.app import Cluster
 from server.batcher import Batcher
 from server.cluster.registry import SILENT_SECONDS, Registry
+from server.greeting import ModelInfo
 from server.handover import StoreError, pack, unpack
 
 
@@ -62,7 +63,7 @@ def cluster(store: Store, engine: FakeEngine | None = None) -> Cluster:
     def batcher(observer):
         return Batcher(engine, max_batch=16, window_seconds=0.0, capacity=64, observer=observer)
 
-    return Cluster(model_info(engine), batcher, store)
+    return Cluster(ModelInfo.of(engine), batcher, store)
 
 
 class Balancer:
