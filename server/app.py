@@ -74,7 +74,13 @@ class App:
             observer=observer,
         )
         self._model = ModelInfo(
-            engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
+            engine.name,
+            engine.fps,
+            engine.skeleton,
+            engine.max_frames,
+            engine.context_frames,
+            can_edit(engine),
+            engine.one_action,
         )
         self._clock = clock
         self.sessions = Sessions(

@@ -13,6 +13,7 @@ from protocol.messages import Hello, Limits, SkeletonTable, Welcome
 from protocol.skeleton import Skeleton
 from server.access import HelloError
 from server.config import Quota, ServeConfig
+from server.sentences import actions
 
 SERVER_NAME: Final = "motionbridge"
 
@@ -27,6 +28,11 @@ class ModelInfo:
     max_frames: int
     context_frames: int
     edits: bool
+    one_action: bool = False
+
+    def actions(self, text: str) -> tuple[str, ...]:
+        """A sentence as the model is to be asked for it: taken apart where it learnt only sentences of one action."""
+        return actions(text) if self.one_action else (text,)
 
 
 def read_hello(data: bytes | str) -> Hello:

@@ -36,7 +36,8 @@ from server.clips import ClipEdit, generate_request, generated_clip, model_frame
 from server.config import ServeConfig
 from server.greeting import ModelInfo, read_hello, welcome
 from server.model_calls import GenerationError, Request, Result
-from server.motion.motion import Motion
+from server.motion.in_turn import following
+from server.motion.motion import Motion, MotionRequest
 from server.motion.steering import Target
 from server.observer import Journal, Observer
 from server.outbox import Outbox
@@ -77,6 +78,7 @@ class _Clip:
 class _Work:
     target: tuple[CharacterTimeline, Pending] | _Clip
     deadline: float
+    request: Request
 
 
 class Session:
@@ -173,7 +175,13 @@ class Session:
         if work is None:
             return
         if isinstance(work.target, _Clip):
-            self._answer(work.target, result)
+            more = None
+            if isinstance(work.request, MotionRequest) and isinstance(result, Motion):
+                result, more = following(work.request, result)
+            if more is None:
+                self._answer(work.target, result)
+            else:
+                self._submit(more, work.target, now)
         else:
             timeline, pending = work.target
             if timeline.pending is pending:
@@ -369,16 +377,18 @@ class Session:
         entries = [
             Entry(
                 prompt.id,
-                prompt.text,
+                text,
                 self._draw_seed() if prompt.seed is None else prompt.seed,
                 model_frames(prompt.seconds, self._settings.fps),
                 prompt.guidance,
+                then=tuple(then),
             )
             for prompt in prompts
+            for text, *then in [self._model.actions(prompt.text)]
         ]
         timeline.play(entries, message.on_end, replace=replace)
         if self._config.log_prompts:
-            LOG.info("session %s: prompts of %s: %s", self.id, shown(name), [entry.text for entry in entries])
+            LOG.info("session %s: prompts of %s: %s", self.id, shown(name), [prompt.text for prompt in prompts])
         if replace:
             self._journal.prompted(name, prompts[0].id, now)
         return None
@@ -436,7 +446,7 @@ class Session:
             return refused
         model, encoding = self._model, self._packer.encoding
         seed = self._draw_seed() if message.seed is None else message.seed
-        request = generate_request(message, seed, model.fps, model.max_frames)
+        request = generate_request(message, model.actions(message.text), seed, model.fps, model.max_frames)
         finish = _Clip(message.id, lambda motion: generated_clip(message, seed, motion, model.fps, encoding))
         self._submit(request, finish, now)
         return None
@@ -490,7 +500,7 @@ class Session:
 
     def _submit(self, request: Request, target: tuple[CharacterTimeline, Pending] | _Clip, now: float) -> None:
         self._numbers += 1
-        self._work[self._numbers] = _Work(target, now + self._config.generation_timeout)
+        self._work[self._numbers] = _Work(target, now + self._config.generation_timeout, request)
         self._jobs.append(Job(self._numbers, request))
 
     def _answer(self, clip: _Clip, result: Result) -> None:

@@ -78,7 +78,8 @@ class TimelineSettings:
 class Entry:
     """One accepted prompt. ``frames`` at the model's rate, None: the model's choice; ``end`` of its planned motion.
 
-    ``left`` of them are not made yet; what is made came in ``parts``.
+    ``left`` of them are not made yet; what is made came in ``parts``. Behind ``text`` come the actions ``then``; ``at`` says
+    which of all is to be made next.
     """
 
     id: str | None
@@ -89,6 +90,8 @@ class Entry:
     left: int = 0
     end: int = 0
     parts: int = 0
+    then: tuple[str, ...] = ()
+    at: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,15 +247,16 @@ class CharacterTimeline:
         context = known if known is not None and len(known) >= STEP_FRAMES else None
         room = self._settings.max_frames - (self._settings.context_frames if context is not None else 0)
         length = entry.left or entry.frames
-        frames = min(length, room) if length is not None else None
-        first = self._settings.first_frames
+        text, *rest = (entry.text, *entry.then)[entry.at :]
+        frames = min(length, room) if length is not None and not rest else length
+        first = None if rest else self._settings.first_frames
         if entry.end == 0 and self._at_once and context is not None and first is not None and length is not None:
             frames = first if length >= first + LEAST_REST_FRAMES else frames
         # The parts of a prompt are as its seed has them; each repetition is another.
         seed = (
             (entry.seed + entry.parts) % (limits.MAX_SEED + 1) if entry.left or not entry.parts else self._draw_seed()
         )
-        request = MotionRequest(entry.text, frames, seed, entry.guidance, None, context)
+        request = MotionRequest(text, frames, seed, entry.guidance, None, context, tuple(rest))
         self.pending = Pending(entry, splice, request, now)
         return request
 
@@ -282,8 +286,9 @@ class CharacterTimeline:
             other.end = min(other.end, splice)
         fresh = entry.end == 0
         wanted = entry.left or entry.frames
-        entry.left = max(0, wanted - len(result)) if wanted is not None else 0
+        entry.left = max(0, wanted - len(result)) if wanted is not None else result.left
         entry.left -= entry.left % STEP_FRAMES
+        entry.at = min(entry.at + 1, len(entry.then)) if entry.left else 0
         entry.end = splice + len(result)
         entry.parts += 1
         self._at_once = False
