@@ -161,7 +161,6 @@ class Engine:
         with self._lock, torch.inference_mode():
             with self.stopwatch("text"):
                 cond = self._text.encode([request.text for request in requests]).to(self._device)
-            with self.stopwatch("length"):
                 shares = [self._share(request) for request in requests]
             requests, totals = [request for request, _ in shares], [total for _, total in shares]
             draws = [_Draw.of(request, self._sampling) for request in requests]

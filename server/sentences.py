@@ -241,7 +241,8 @@ def _belongs(before: _Part, part: _Part) -> bool:
     verb, rest = words[0], frozenset(words[1:])
     travels = not _TRAVEL.isdisjoint(stem for word in before.words for stem in _stems(word))
     if verb in _NO_VERBS:
-        return not (_is_thing_done(first, clause, part) or (travels and verb in _OTHER_WAY))
+        thing = _is_thing_done(first, clause, part) and not (travels and not _TURN.isdisjoint(rest))
+        return not (thing or (travels and verb in _OTHER_WAY))
     if clause.does(_STATES):
         return True
     if "and" in words and any(not _STANDING.isdisjoint(_stems(word)) for word in words[words.index("and") :]):

@@ -1,6 +1,7 @@
 """The session without a socket: what each message is answered with."""
 
 import random
+from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -227,6 +228,65 @@ def test_generate_gives_a_clip():
     assert isinstance(clip, Clip)
     assert (clip.id, clip.frame_rate, clip.seed) == ("g1", 30.0, 3)
     assert clip.count == 59  # from the first model frame to the last
+
+
+class TestSentencesOfSeveralActions:
+    SENTENCE = "a person walks, then waves. After that they bow."
+    PARTS = ("a person walks", "a person waves", "a person bows")
+
+    def peer(self, *, one_action: bool = True, **config) -> Peer:
+        return greeted(config=ServeConfig(**config), model=replace(MODEL, one_action=one_action))
+
+    def asked(self, peer: Peer) -> list[tuple[str, tuple[str, ...]]]:
+        return [(job.request.text, job.request.rest) for job in peer.jobs]
+
+    def test_a_prompt_of_them_is_one_prompt(self):
+        peer = self.peer(max_queued_prompts=1)
+        (status,) = peer.say("prompt", id="p", text=self.SENTENCE)
+        assert (status.id, status.status) == ("p", "accepted")
+        assert self.asked(peer) == [(self.PARTS[0], self.PARTS[1:])]
+        started = next(message for message in peer.answer() if isinstance(message, PromptStatus))
+        assert (started.status, started.seconds) == ("started", 6.0)
+
+    def test_so_is_each_of_a_timeline(self):
+        peer = self.peer()
+        prompts = [{"id": "p", "text": "a person jumps"}, {"id": "q", "text": self.SENTENCE}]
+        statuses = peer.say("timeline", id="t", prompts=prompts)
+        assert [status.id for status in statuses] == ["p", "q"]
+        peer.answer()
+        assert self.asked(peer) == [(self.PARTS[0], self.PARTS[1:])]
+
+    def test_a_model_that_understands_them_gets_them_whole(self):
+        peer = self.peer(one_action=False)
+        peer.say("prompt", id="p", text=self.SENTENCE)
+        peer.say("generate", id="g", text=self.SENTENCE)
+        assert self.asked(peer) == [(self.SENTENCE, ())] * 2
+
+    @pytest.mark.parametrize(("fields", "count"), [({}, 120), ({"seconds": 8.0}, 160), ({"seconds": 0.6}, 12)])
+    def test_a_clip_has_them_all_and_the_asked_length(self, fields, count):
+        peer = self.peer()
+        peer.say("generate", id="g", text=self.SENTENCE, seed=3, **fields)
+        requests, answers = [], []
+        while peer.jobs:
+            requests += [job.request for job in peer.jobs]
+            answers += peer.answer()
+        (clip,) = answers
+        assert (clip.id, clip.text, clip.seed, clip.count) == ("g", self.SENTENCE, 3, count)
+        assert [request.text for request in requests] == list(self.PARTS[: 3 if count > 12 else 1])
+        assert [request.seed for request in requests] == [3, 4, 5][: len(requests)]
+        roots = clip.poses().root
+        assert np.linalg.norm(np.diff(roots, axis=0), axis=-1).max() < 0.06  # 1 m/s at 20 per second, and no jump
+
+    def test_a_failure_of_the_second_is_one_error(self):
+        peer = self.peer()
+        peer.say("generate", id="g", text=self.SENTENCE)
+        assert peer.answer() == []
+        peer.session.deliver(peer.jobs[0].number, RuntimeError("out of memory"), peer.now)
+        error = only_error(peer.output())
+        assert (error.code, error.id) == ("generation_failed", "g")
+        peer.jobs.clear()
+        assert peer.output() == []
+        assert not peer.jobs
 
 
 def test_too_many_requests_are_busy_and_ids_must_differ():

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from fake_engine import BENT_JOINT, FakeEngine, bend
 
+from protocol import limits
 from protocol.messages import PromptStatus
 from server.motion import rotation as rot
+from server.motion.motion import MotionRequest
 from server.motion.steering import MAX_RATE, Target
 from server.timeline import CharacterTimeline, Entry, Latency, TimelineSettings
 
@@ -129,6 +131,93 @@ def test_replace_takes_effect_at_once_and_overwrites():
     assert player.elbow(first - 2) == pytest.approx(bend("walk"), abs=0.01)
     elbows = [player.elbow(index) for index in sorted(player.frames)]
     assert np.abs(np.diff(elbows)).max() < 0.5 * abs(bend("wave") - bend("walk"))
+
+
+class TestSeveralActions:
+    """A prompt whose sentence was taken apart is one prompt to the client."""
+
+    TEXTS = ("walk", "wave", "bow")
+
+    def play(self, player: Player, frames: int | None, on_end="idle", seed: int = 7, replaces: bool = True) -> None:
+        player.timeline.play([Entry("a", "walk", seed, frames, then=("wave", "bow"))], on_end, replace=replaces)
+        player.step(0.0)
+
+    def asked(self, player: Player) -> list[MotionRequest]:
+        return [call[0] for call in player.engine.calls if call[0].text in self.TEXTS]
+
+    def bends(self, player: Player, frames: list[int]) -> list[float]:
+        """The elbow in the middle of each third."""
+        third = len(frames) // 3
+        return [player.elbow(frames[third // 2 + third * at]) for at in range(3)]
+
+    @pytest.mark.parametrize("frames", [None, 120])
+    def test_they_play_one_after_the_other_under_one_id(self, frames: int | None):
+        player = Player()
+        self.play(player, frames)
+        player.play(14.0)
+        assert player.status("a") == ["accepted", "started", "finished"]
+        (started,) = (status for status in player.statuses if status.id == "a" and status.status == "started")
+        assert (started.frame, started.seconds, started.seed) == (0, 6.0, 7)
+        own = player.of("a")
+        assert own == list(range(len(own)))
+        assert abs(len(own) - 180) <= 1
+        assert self.bends(player, own) == pytest.approx([bend(text) for text in self.TEXTS], abs=0.01)
+        assert np.linalg.norm(np.diff(player.root(), axis=0), axis=-1).max() < 1.2 / RATE
+        requests = self.asked(player)
+        assert [(r.text, r.rest, r.seed) for r in requests] == [
+            ("walk", ("wave", "bow"), 7),
+            ("wave", ("bow",), 8),
+            ("bow", (), 9),
+        ]
+        assert [request.frames for request in requests] == [frames, 80, 40]
+        assert all(request.context is not None for request in requests[1:])
+
+    def test_all_are_repeated(self):
+        player = Player()
+        self.play(player, None, "repeat", seed=limits.MAX_SEED)
+        player.play(16.0)
+        assert player.status("a") == ["accepted", "started"]
+        requests = self.asked(player)
+        assert [request.text for request in requests[:7]] == ["walk", "wave", "bow"] * 2 + ["walk"]
+        assert [request.seed for request in requests[:4]] == [limits.MAX_SEED, 0, 1, 1000]
+        assert set(player.of("a")) == set(player.frames)
+
+    def test_another_prompt_cancels_what_is_left(self):
+        player = Player()
+        self.play(player, 160)
+        player.play(1.0)
+        player.prompt("b", "jump")
+        player.play(10.0)
+        assert player.status("a") == ["accepted", "started", "cancelled"]
+        assert "bow" not in [request.text for request in self.asked(player)]
+        assert player.status("b") == ["accepted", "started", "finished"]
+
+    def test_the_next_prompt_waits_for_all(self):
+        player = Player()
+        self.play(player, None)
+        player.prompt("b", "jump", replace=False)
+        assert player.timeline.waiting == 1
+        player.play(10.0)
+        assert [status.id for status in player.statuses if status.status == "finished"] == ["a", "b"]
+        assert abs(len(player.of("a")) - 180) <= 1
+
+    def test_a_failure_ends_them_all(self):
+        player = Player()
+        self.play(player, 160)
+        player.failing = True
+        player.play(1.0)
+        player.failing = False
+        player.play(4.0)
+        assert player.status("a") == ["accepted", "started", "failed"]
+        assert "bow" not in [request.text for request in self.asked(player)]
+
+    def test_what_has_no_room_is_left_out(self):
+        player = Player()
+        self.play(player, 40)
+        player.play(6.0)
+        assert player.status("a") == ["accepted", "started", "finished"]
+        assert [request.text for request in self.asked(player)] == ["walk", "wave"]
+        assert abs(len(player.of("a")) - 60) <= 1
 
 
 def test_a_replacing_prompt_is_made_in_two_parts_of_its_own_seed():
