@@ -81,9 +81,11 @@ def prepare(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     """``motionbridge train``: one model of a run folder, resumed where it was stopped."""
     from server.training import stages
+    from server.training.captions import read_caption_sets
     from server.training.dataset import Balance
 
-    stage = stages.StageConfig(balance=Balance(favour=tuple(args.favour)))
+    captions = () if args.captions is None else tuple(read_caption_sets(args.captions))
+    stage = stages.StageConfig(balance=Balance(favour=tuple(args.favour)), captions=captions)
     given = {
         name: value
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
