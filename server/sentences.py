@@ -38,10 +38,7 @@ _NO_VERBS: Final = _DETERMINERS | _words(
     "of at to from with without in on by into onto over under above below across along through towards toward around about near "
     "like as if than and or but so because while when where which who whose whom that for off out up down left right back forward "
     "forwards backward backwards sideways upward upwards downward downwards ahead again once twice not no all more less other "
-    "others there here before after until"
-)
-_NO_GERUNDS: Final = _words(
-    "anything everything something nothing evening morning king ring thing wing string ceiling spring"
+    "others there here before after until round"
 )
 _STATES: Final = _words("is are was were am has have had look seem appear feel")
 _HELPERS: Final = _words("is are was were start starts starting started begin begins beginning began")
@@ -53,7 +50,7 @@ _ENDINGS: Final = _words(
 )
 _BACK: Final = {
     **dict.fromkeys(
-        _words("bring put take let set move pull place swing draw"), _words("back down again drop fall rest go")
+        _words("bring put take let set move pull place swing draw"), _words("back down again drop fall sink rest go")
     ),
     **dict.fromkeys(_words("stand get"), _words("up back upright straight")),
     **dict.fromkeys(_words("go come"), _words("back again")),
@@ -76,6 +73,9 @@ _STANDING: Final = _words("wave bow kick punch dance clap sit throw salute point
 _WHOLE: Final = _words(
     "walk run jog jump hop skip wave bow kick punch dance clap spin sit crawl throw squat kneel swim climb march sprint salute "
     "point crouch stretch box curtsy"
+)
+_KNOWN: Final = (
+    _WHOLE | _STANDING | _TRAVEL | _TURNS | _TURN | _ENDINGS | _SEATED | _words("stand put bring climb catch")
 )
 _PAST: Final = {
     "ran": "run", "went": "go", "sat": "sit", "stood": "stand", "threw": "throw", "fell": "fall", "did": "do", "took": "take",
@@ -176,11 +176,11 @@ def _chunks(text: str) -> list[_Part]:
     chunks, start, joint = [], 0, ""
     for match in _SEPARATOR.finditer(text):
         before = text[start : match.start()]
-        if not before or _NO_SEPARATOR.search(before):
+        if not before or _NO_SEPARATOR.search(before) or re.fullmatch(r"\s+then\s*,\s*", match.group()):
             continue
         after = text[match.end() :]
         plain = not re.search(r"[a-z]", match.group(), re.IGNORECASE)
-        if plain and bool(_clause(before).subject) != bool(_clause(after).subject):
+        if plain and not _are_steps(_clause(before), _clause(after)):
             continue
         if "followed" in match.group().lower() and _is_followed(before, after):
             continue
@@ -224,11 +224,17 @@ def _unless_one(chunk: _Part, first: _Part, second: _Part) -> list[_Part]:
     return [chunk] if _belongs(first, second) else [first, second]
 
 
+def _are_steps(first: _Clause, second: _Clause) -> bool:
+    """Whether two sentences tell of two actions, not of one and its circumstances: "Walk. Wave.", not "Walk. Show energy."."""
+    return bool(first.subject) == bool(second.subject) and first.does(_KNOWN) and second.does(_KNOWN)
+
+
 def _says_what(text: str) -> bool:
-    """Whether what follows "before" or "after" is something done, not a thing or a time."""
+    """Whether what follows "before" or "after" is an action of somebody, not a thing, a time or a circumstance."""
     clause = _clause(text)
-    first = "".join(clause.words[:1])
-    return bool(clause.subject and clause.words) or (first.endswith("ing") and first not in _NO_GERUNDS)
+    noun = "".join(clause.subject.lower().split()[-1:])
+    somebody = noun in _PEOPLE or (noun in _PRONOUNS and noun != "it")
+    return (somebody if noun else clause.verb.endswith("ing")) and clause.does(_KNOWN)
 
 
 def _belongs(before: _Part, part: _Part) -> bool:
@@ -331,7 +337,13 @@ def _noun_phrase(text: str) -> list[str]:
         if at and (word in _NO_VERBS - {"and", "left", "right", "other"}):
             return []
         # "a sailor dances": nobody in the list, but somebody who does something.
-        if at > 1 and words[at - 1] not in _AMOUNTS and re.search(r"[^su'i]s$", word) and word not in _BODY:
+        if (
+            at > 1
+            and words[at - 1] not in _AMOUNTS
+            and "and" not in words[:at]
+            and re.search(r"[^su'i]s$", word)
+            and word not in _BODY
+        ):
             return words[:at]
     return []
 

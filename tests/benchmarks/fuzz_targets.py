@@ -24,7 +24,9 @@ from tests.benchmarks.fuzz_inputs import Inputs
 from tests.server.fake_engine import FakeEngine
 
 MODEL: Final = FakeEngine()
-INFO: Final = ModelInfo(MODEL.name, MODEL.fps, MODEL.skeleton, MODEL.max_frames, MODEL.context_frames, edits=True)
+INFO: Final = ModelInfo(
+    MODEL.name, MODEL.fps, MODEL.skeleton, MODEL.max_frames, MODEL.context_frames, edits=True, one_action=True
+)
 LIMITS: Final[dict[str, Any]] = {
     "max_characters": 4,
     "max_queued_prompts": 4,
