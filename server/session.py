@@ -177,7 +177,7 @@ class Session:
         if isinstance(work.target, _Clip):
             more = None
             if isinstance(work.request, MotionRequest) and isinstance(result, Motion):
-                result, more = following(work.request, result)
+                result, more = following(work.request, result, self._model.fps, self._model.skeleton)
             if more is None:
                 self._answer(work.target, result)
             else:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protocol import limits
-from server.motion.motion import Motion, MotionEngine, MotionRequest, concatenate
+from protocol.skeleton import Skeleton
+from server.motion.motion import Motion, MotionEngine, MotionRequest
+from server.motion.transition import append, top_speeds
 from server.sentences import actions
 
 
@@ -22,12 +24,15 @@ def first_share(frames: int, expected: Sequence[float], step: int, least: int) -
     return min(max(share, least), frames - least * (len(sharing) - 1)) // step * step
 
 
-def following(request: MotionRequest, made: Motion) -> tuple[Motion, MotionRequest | None]:
+def following(
+    request: MotionRequest, made: Motion, fps: float, skeleton: Skeleton
+) -> tuple[Motion, MotionRequest | None]:
     """The motion so far, when ``made`` is the answer to ``request``, and the request for what is left of it, if anything is.
 
     Only for a ``request`` whose context is no more than what was made for it before.
     """
-    motion = made if request.context is None else concatenate([request.context, made])
+    before = request.context
+    motion = made if before is None else append(before, made, fps, fastest=top_speeds(skeleton))
     if not made.left:
         return motion, None
     text, *rest = request.rest or (request.text,)
@@ -48,7 +53,7 @@ def generate_in_turn(engine: MotionEngine, requests: Sequence[MotionRequest]) ->
         made = zip(waiting.items(), engine.generate(list(waiting.values())), strict=True)
         waiting = {}
         for (at, request), result in made:
-            motions[at], more = following(request, result)
+            motions[at], more = following(request, result, engine.fps, engine.skeleton)
             if more is not None:
                 waiting[at] = more
     return [motions[at] for at in range(len(requests))]
