@@ -88,6 +88,7 @@ class Characters:
         session_id: str,
         account: Account,
         config: ServeConfig,
+        model: ModelInfo,
         settings: TimelineSettings,
         latency: Latency,
         draw_seed: Callable[[], int],
@@ -96,6 +97,7 @@ class Characters:
         journal: Journal,
     ) -> None:
         self._session_id, self._account, self._config, self._settings = session_id, account, config, settings
+        self._model = model
         self._latency, self._draw_seed = latency, draw_seed
         self._jobs, self._replies, self._journal = jobs, replies, journal
         self._timelines: dict[str, CharacterTimeline] = {}
@@ -148,16 +150,20 @@ class Characters:
         entries = [
             Entry(
                 prompt.id,
-                prompt.text,
+                text,
                 self._draw_seed() if prompt.seed is None else prompt.seed,
                 model_frames(prompt.seconds, self._settings.fps),
                 prompt.guidance,
+                then=tuple(then),
             )
             for prompt in prompts
+            for text, *then in [self._model.actions(prompt.text)]
         ]
         timeline.play(entries, message.on_end, replace=replace)
         if self._config.log_prompts:
-            LOG.info("session %s: prompts of %s: %s", self._session_id, shown(name), [entry.text for entry in entries])
+            LOG.info(
+                "session %s: prompts of %s: %s", self._session_id, shown(name), [prompt.text for prompt in prompts]
+            )
         if replace:
             self._journal.prompted(name, prompts[0].id, now)
         return None

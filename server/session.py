@@ -279,6 +279,7 @@ class Session:
             self.id,
             account,
             self._config,
+            self._model,
             settings,
             self._latency,
             self._draw_seed,

@@ -198,7 +198,7 @@ class CharacterTimeline:
         self._segments = [segment for segment in self._segments if segment.start < splice]
         self._segments.append(_Segment(splice, entry))
         self._next = min(self._next, first)
-        if self._prompts.made(entry, splice, len(result)):
+        if self._prompts.made(entry, splice, len(result), result.left):
             self._prompts.started(entry, first, (len(result) + entry.left) / self._settings.fps)
 
     def _first_changeable(self, now: float, reserve: float = 0.0) -> int:

@@ -21,18 +21,19 @@ SIDE_ROOMS = {
     "hub": ("cache", "files", "models"),
     "config": ("protocol",),
     "observer": (),
+    "sentences": (),
     "logs": (),
     "models": ("files",),
-    "training": ("protocol", "motion", "models", "files"),
+    "training": ("protocol", "motion", "models", "files", "sentences"),
     "evaluation": ("protocol", "motion", "models", "engine", "files"),
     "export": ("protocol", "motion", "files"),
     "preview": ("protocol", "motion", "export"),
 }
 EXTRA_DOORS = {
-    "motion": ("files",),
+    "motion": ("files", "sentences"),
     "engine": ("models", "observer", "cache"),
     "batcher": ("observer",),
-    "session": ("config", "observer"),
+    "session": ("config", "observer", "sentences"),
     "connection": ("config", "observer", "logs"),
     "app": ("config", "observer", "logs"),
     "cli": (
