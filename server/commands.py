@@ -83,7 +83,12 @@ def train(args: argparse.Namespace) -> int:
     from server.training import stages
     from server.training.dataset import Balance
 
-    stage = stages.StageConfig(balance=Balance(favour=tuple(args.favour)))
+    sizes = stages.ModelSizes()
+    if args.quantize_dropout is not None:
+        if args.model != "rvq":
+            raise UsageError(f"--quantize-dropout belongs to train rvq, not to train {args.model}")
+        sizes = dataclasses.replace(sizes, quantize_dropout=args.quantize_dropout)
+    stage = stages.StageConfig(sizes=sizes, balance=Balance(favour=tuple(args.favour)))
     given = {
         name: value
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")

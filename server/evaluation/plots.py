@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 
 from server.evaluation.confusion import Confusion
 from server.evaluation.sweeps import CURVES, Curve
+from server.export.contact_sheet import contact_sheet
 from server.files import write_atomically
 
 if TYPE_CHECKING:
     from server.evaluation.report import Report
 
+_POSES = 9  # of a row in a contact sheet
 _FID, _APART, _SHIPPED = "#2a6f97", "#e07a3f", "#8a8a82"
 
 
@@ -29,6 +31,9 @@ def draw_pictures(report: Report, folder: Path) -> list[str]:
     if report.confusion is not None:
         names.append("actions.png")
         draw_confusion(report.confusion, folder / names[-1])
+    for name, sheet in report.sheets.items():
+        names.append(f"{name}.png")
+        contact_sheet(sheet.motions, sheet.titles, folder / names[-1], sheet.fps, _POSES)
     return names
 
 
