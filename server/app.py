@@ -21,17 +21,17 @@ from websockets.typing import Subprotocol
 from protocol import limits
 from server.access import Access
 from server.ahead import Ahead
-from server.batcher import Batcher, can_edit
+from server.batcher import Batcher
 from server.certificates import Certificates
 from server.config import ServeConfig
 from server.connection import Connection
 from server.greeting import ModelInfo, server_version
+from server.latency import Latency
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.observer import Observer, Observers
 from server.sessions import Sessions
 from server.ticks import Ticks
-from server.timeline import Latency
 from server.web import Web
 
 LOG = logging.getLogger(__name__)
@@ -73,9 +73,7 @@ class App:
             longest_call=config.generation_timeout,
             observer=observer,
         )
-        self._model = ModelInfo(
-            engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
-        )
+        self._model = ModelInfo.of(engine)
         self._clock = clock
         self.sessions = Sessions(
             config,

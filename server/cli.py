@@ -294,8 +294,15 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="GROUP=FACTOR",
-        help="draw the clips of a group (a pattern such as 'kick*') so many times as often; may be repeated, "
+        help="draw the clips of a group, or one by its id (a pattern such as 'kick*'), so many times as often; may be repeated, "
         "the first that matches counts",
+    )
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        metavar="FILE",
+        help='masked, residual, length: further captions of clips by group or id, a line {"clips": ["kick*"], "captions": '
+        '["he kicks", ...]} each',
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")
     parser.add_argument("--device", default=None, help="auto, cpu or cuda (default: auto)")

@@ -13,7 +13,7 @@ from protocol.skeleton import default_skeleton
 from server.motion.foot_lock import lock_clip
 from server.motion.motion import EditRequest, Motion, MotionRequest
 from server.motion.resample import sample_rotations, sample_times, sample_vectors
-from server.timeline import STEP_FRAMES
+from server.prompts import STEP_FRAMES
 from server.track import resample
 
 _EPS = 1e-6

@@ -81,14 +81,16 @@ def prepare(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     """``motionbridge train``: one model of a run folder, resumed where it was stopped."""
     from server.training import stages
+    from server.training.captions import read_caption_sets
     from server.training.dataset import Balance
 
+    captions = () if args.captions is None else tuple(read_caption_sets(args.captions))
     sizes = stages.ModelSizes()
     if args.quantize_dropout is not None:
         if args.model != "rvq":
             raise UsageError(f"--quantize-dropout belongs to train rvq, not to train {args.model}")
         sizes = dataclasses.replace(sizes, quantize_dropout=args.quantize_dropout)
-    stage = stages.StageConfig(sizes=sizes, balance=Balance(favour=tuple(args.favour)))
+    stage = stages.StageConfig(sizes=sizes, balance=Balance(favour=tuple(args.favour)), captions=captions)
     given = {
         name: value
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")

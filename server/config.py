@@ -111,6 +111,8 @@ class ServeConfig(BaseModel):
     """How long a session outlives its connection, for the client to come back; 0: not at all."""
     max_parked: Annotated[int, Field(ge=1, le=4096)] = 64
     """Sessions without a connection; more, and the one ends to which least had been sent: who drops often evicts no one else."""
+    max_parked_characters: Annotated[int, Field(ge=1, le=65_536)] = 512
+    """Characters of sessions without a connection, 0.8 MiB each; more, and the session ends that has waited longest."""
 
     lead_seconds: Annotated[float, Field(ge=0.05, le=limits.MAX_AHEAD_SECONDS)] = limits.DEFAULT_LEAD_SECONDS
     """How far a client's stream is kept ahead of what it shows."""

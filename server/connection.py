@@ -24,7 +24,8 @@ from server.config import ServeConfig
 from server.logs import SESSION
 from server.model_calls import Result
 from server.refusals import refusal
-from server.session import Close, Session
+from server.replies import Close
+from server.session import Session
 from server.sessions import Sessions
 from server.ticks import Ticks
 

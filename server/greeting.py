@@ -12,7 +12,9 @@ from protocol.errors import ErrorCode, MessageTooBigError, ProtocolError, shown
 from protocol.messages import Hello, Limits, SkeletonTable, Welcome
 from protocol.skeleton import Skeleton
 from server.access import HelloError
+from server.batcher import can_edit
 from server.config import Quota, ServeConfig
+from server.motion.motion import MotionEngine
 
 SERVER_NAME: Final = "motionbridge"
 
@@ -27,6 +29,12 @@ class ModelInfo:
     max_frames: int
     context_frames: int
     edits: bool
+
+    @classmethod
+    def of(cls, engine: MotionEngine) -> ModelInfo:
+        """That of an engine."""
+        frames = engine.max_frames, engine.context_frames
+        return cls(engine.name, engine.fps, engine.skeleton, *frames, edits=can_edit(engine))
 
 
 def read_hello(data: bytes | str) -> Hello:

@@ -13,9 +13,10 @@ from protocol.messages import Hello
 from server.access import Access, Account
 from server.config import ServeConfig
 from server.greeting import ModelInfo
+from server.latency import Latency
 from server.observer import Observer
 from server.session import Session
-from server.timeline import CharacterTimeline, Latency
+from server.timeline import CharacterTimeline
 
 LOG = logging.getLogger(__name__)
 TOKEN_BYTES: Final = 24
@@ -48,6 +49,11 @@ class Sessions:
     def parked(self) -> int:
         """Sessions without a connection."""
         return len(self._parked)
+
+    @property
+    def parked_characters(self) -> int:
+        """Characters of sessions without a connection."""
+        return sum(len(session.timelines) for session, _ in self._parked.values())
 
     @property
     def timelines(self) -> Iterator[CharacterTimeline]:
@@ -87,12 +93,18 @@ class Sessions:
             return False
         if session.account is not None:
             session.account.disconnect(session.id)
+        if len(session.timelines) > self._config.max_parked_characters:
+            LOG.info("session %s: dropped with more characters than can be kept", session.id)
+            self._end(session.id)
+            return False
         session.park(now)
         self._parked[session.token] = (session, now + self._config.resume_seconds)
         LOG.info("session %s: dropped, kept for %g s", session.id, self._config.resume_seconds)
         while len(self._parked) > self._config.max_parked:
             # Neither the oldest nor the newest: a client that connects and drops all the time would push all others out.
             self._end_parked(min(self._parked, key=lambda token: self._parked[token][0].sent), "has no room to be kept")
+        while self.parked_characters > self._config.max_parked_characters:
+            self._end_parked(next(iter(self._parked)), "its characters have no room to be kept")
         return session.token in self._parked
 
     def _find(self, hello: Hello, account: Account, now: float, *, full: bool) -> Session | None:

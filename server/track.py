@@ -128,7 +128,11 @@ class Track:
         first client frame that changes.
         """
         before = self.context(at, 2)
-        motion = replace(motion, contacts=without_flicker(motion.contacts, self.fps))
+        motion = replace(
+            motion,
+            contacts=without_flicker(motion.contacts, self.fps),
+            features=motion.features.astype(np.float32),  # most of what is held, and the model takes no more of them
+        )
         if self._motion is None or before is None:
             self._motion = replace(motion, rotations=rot.unroll(motion.rotations))
             self.start, self._first = at, self.first_frame(at)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import numpy as np
 
 from protocol.skeleton import Skeleton
 from server.motion.rotation import Array
 
+MIRRORED: Final = "_mirrored"
+"""Ends the ids of mirrored clips."""
+
 # "right" as an adverb of time or emphasis is no direction.
 _SIDE = re.compile(
     r"\b(counter-?\s?clockwise|anti-?\s?clockwise|clockwise|lefts?|rights?|leftwards?|rightwards?|leftmost|rightmost)\b"
     r"(?!\s+(?:away|now|after|before)\b)",
     re.IGNORECASE,
+)
+# "No strength left" is what remains.
+_REMAINING = re.compile(
+    r"\b(?:energy|strength|power|breath|life|force|time|nothing|none|anything|much|little)\s+$", re.IGNORECASE
 )
 
 
@@ -33,6 +41,8 @@ def mirror_caption(text: str) -> str:
     def swap(match: re.Match[str]) -> str:
         word = match[0]
         lower = word.lower()
+        if lower == "left" and _REMAINING.search(match.string, 0, match.start()):
+            return word
         if lower.startswith(("counter", "anti")):
             other = "clockwise"
         elif lower == "clockwise":

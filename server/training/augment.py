@@ -50,11 +50,15 @@ _STILL_FRAMES, _STANDING_FRAMES = 14, (60, 120)
 
 @dataclass(frozen=True)
 class ExtraClip:
-    """Normalised ``features`` (T, C), of which the first ``context`` frames are known in generation too; its captions."""
+    """Normalised ``features`` (T, C), of which the first ``context`` frames are known in generation too; its captions.
+
+    ``source`` is the index of the clip whose captions they are, None for standing still.
+    """
 
     features: Tensor
     context: int
     captions: tuple[str, ...]
+    source: int | None
 
 
 def transition_clips(dataset: MotionDataset, count: int, balance: Balance, seed: int) -> list[ExtraClip]:
@@ -89,7 +93,7 @@ def _joined(dataset: MotionDataset, first: int, second: int, rng: np.random.Gene
     old = _motion(before[end - CONTEXT_FRAMES : end], dataset)
     new = place_after(old, _motion(after[start : start + length], dataset))
     joined = concatenate([old, inertialize(old, new, dataset.fps, rng.uniform(*_HALF_LIFES))])
-    return ExtraClip(_features(joined, dataset), CONTEXT_FRAMES, dataset.clips[second].captions)
+    return ExtraClip(_features(joined, dataset), CONTEXT_FRAMES, dataset.clips[second].captions, second)
 
 
 def _best_fit(
@@ -117,7 +121,7 @@ def standing_clips(dataset: MotionDataset, count: int, seed: int) -> list[ExtraC
             order = np.resize(there_and_back, frames)
             whole = _motion(dataset.motion(int(index)), dataset)
             still = Motion(*(array[order] for array in vars(whole).values()))
-            made.append(ExtraClip(_features(still, dataset), 0, STANDING))
+            made.append(ExtraClip(_features(still, dataset), 0, STANDING, None))
             break
     return made
 

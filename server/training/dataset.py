@@ -18,8 +18,12 @@ from tqdm import tqdm
 
 from server.models.rvq import RVQVAE
 from server.motion.features import LAYOUTS, FeatureLayout
+from server.motion.mirror import MIRRORED
 
 POOL = 8
+OWN_SHARE = 0.4
+"""Of the captions drawn of a clip that has further ones."""
+MISSPELT_SHARE = 0.1
 
 
 class DatasetError(ValueError):
@@ -32,16 +36,16 @@ class Balance(NamedTuple):
     ``group`` and ``family`` (see :class:`Clip`) say how much rare motion is favoured, 0 = not at all, 1 = every kind alike:
     of the data that the embedded checkpoint is made of, some actions have two takes and others hundreds, and were all of
     them alike, most of a training would go into what is hardly ever asked for. ``favour`` holds factors on top: pairs of
-    a shell pattern of groups (:mod:`fnmatch`) and a factor, of which the first that matches counts.
+    a shell pattern of groups or clip ids (:mod:`fnmatch`) and a factor, of which the first that matches counts.
     """
 
     group: float = 0.1
     family: float = 0.6
     favour: tuple[tuple[str, float], ...] = ()
 
-    def factor(self, group: str) -> float:
-        """The factor of ``favour`` for a group, 1 where no pattern matches."""
-        return next((factor for pattern, factor in self.favour if fnmatchcase(group, pattern)), 1.0)
+    def factor(self, clip: Clip) -> float:
+        """The factor of ``favour`` for a clip, 1 where no pattern matches."""
+        return next((factor for pattern, factor in self.favour if clip.is_like(pattern)), 1.0)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,15 @@ class Clip:
     def family(self) -> str:
         """The group without the last part of its name: ``kick`` of ``kick_angry``, one action in all its styles."""
         return self.group.rpartition("_")[0] or self.group
+
+    def is_like(self, pattern: str) -> bool:
+        """Whether its group or its id matches a shell pattern."""
+        return fnmatchcase(self.group, pattern) or fnmatchcase(self.clip_id, pattern)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether it is the mirror image of a recording."""
+        return self.clip_id.endswith(MIRRORED)
 
 
 class MotionDataset:
@@ -103,7 +116,7 @@ class MotionDataset:
             [
                 groups[clip.group] ** -balance.group
                 * families[clip.family] ** -balance.family
-                * balance.factor(clip.group)
+                * balance.factor(clip)
                 * (clip.frames if by_frames else 1.0)
                 for clip in self.clips
             ]
@@ -152,15 +165,27 @@ class TokenBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenClips:
-    """Tokenised clips: for each clip its token sequences (N, Q), one a frame offset, and rows of ``conds`` (captions, D).
+    """Tokenised clips: for each clip its token sequences (N, Q), one a frame offset, and its captions.
 
-    ``context``: how many of a clip's first tokens are context (see :class:`TokenBatch`).
+    The captions are rows of ``conds`` (captions, D), the clip's own and then, set by set, further ones. ``misspelt``
+    (captions, D) are the same captions with a slip of the pen. ``context``: how many of a clip's first tokens are context
+    (see :class:`TokenBatch`).
     """
 
     tokens: Sequence[Sequence[Tensor]]
-    captions: Sequence[Sequence[int]]
+    captions: Sequence[Sequence[Sequence[int]]]
     conds: Tensor
+    misspelt: Tensor
     context: Sequence[int]
+
+    def cond(self, index: int, u_set: float, u_caption: float, u_slip: float) -> Tensor:
+        """The condition vector (D,) of a random caption of clip ``index``, from three uniform random numbers."""
+        own, *further = self.captions[index]
+        chosen = own
+        if further and u_set >= OWN_SHARE:
+            chosen = further[int((u_set - OWN_SHARE) / (1.0 - OWN_SHARE) * len(further))]
+        table = self.misspelt if u_slip < MISSPELT_SHARE else self.conds
+        return table[chosen[int(u_caption * len(chosen))]]
 
 
 @torch.no_grad()
@@ -187,6 +212,9 @@ def tokenise(motions: Sequence[Tensor], rvq: RVQVAE, offsets: int, batch_size: i
 class TokenBatches:
     """Random clips as tokens with a random caption's condition vector, padded to the longest of the batch.
 
+    ``cond_noise`` is the length of the random vector added to a condition vector, relative to that one's own: a sentence
+    in words that no caption has lies beside them, not on them.
+
     A batch is drawn as a run of neighbours in length out of ``POOL`` batches' worth of examples: little of it is padding,
     and every example is as likely as without.
 
@@ -195,16 +223,18 @@ class TokenBatches:
     at its end only, and the context at its start.
     """
 
-    def __init__(self, clips: TokenClips, weights: NDArray[np.float64], batch_size: int, crop: float) -> None:
-        self._clips, self._batch_size, self._crop = clips, batch_size, crop
+    def __init__(
+        self, clips: TokenClips, weights: NDArray[np.float64], batch_size: int, crop: float, cond_noise: float = 0.0
+    ) -> None:
+        self._clips, self._batch_size, self._crop, self._cond_noise = clips, batch_size, crop, cond_noise
         self._weights = torch.from_numpy(weights)
 
     def draw(self, step: int, generator: torch.Generator) -> TokenBatch:
         pool = self._batch_size * POOL
         chosen = torch.multinomial(self._weights, pool, replacement=True, generator=generator).tolist()
-        uniforms = torch.rand(pool, 5, generator=generator).tolist()
+        uniforms = torch.rand(pool, 7, generator=generator).tolist()
         rows, conds, context = [], [], []
-        for index, (u_offset, u_caption, u_crop, u_length, u_start) in zip(chosen, uniforms, strict=True):
+        for index, (u_offset, u_crop, u_length, u_start, *u_caption) in zip(chosen, uniforms, strict=True):
             variants = self._clips.tokens[index]
             tokens = variants[int(u_offset * len(variants))].long()
             known = self._clips.context[index]
@@ -216,16 +246,16 @@ class TokenBatches:
                 length = int(len(tokens) * (0.5 + 0.5 * u_length))
                 start = int(u_start * (len(tokens) - length + 1))
                 tokens = tokens[start : start + length]
-            captions = self._clips.captions[index]
             rows.append(tokens)
             context.append(known)
-            conds.append(captions[int(u_caption * len(captions))])
+            conds.append(self._clips.cond(index, *u_caption))
         by_length = sorted(range(pool), key=lambda at: len(rows[at]))
         first = self._batch_size * int(torch.randint(POOL, (1,), generator=generator))
         batch = by_length[first : first + self._batch_size]
-        return pad_tokens(
-            [rows[at] for at in batch], self._clips.conds[[conds[at] for at in batch]], [context[at] for at in batch]
-        )
+        cond = torch.stack([conds[at] for at in batch])
+        noise = torch.randn(cond.shape, generator=generator)
+        cond = cond + noise * (self._cond_noise * cond.norm(dim=-1, keepdim=True) / cond.shape[-1] ** 0.5)
+        return pad_tokens([rows[at] for at in batch], cond, [context[at] for at in batch])
 
 
 def pad_tokens(rows: Sequence[Tensor], cond: Tensor, context: Sequence[int] | None = None) -> TokenBatch:

@@ -131,7 +131,7 @@ def _bvh_clip(
     if mirrored:
         flipped = extract(mirror.mirror_positions(positions, skeleton), layout).features
         swapped = [mirror.mirror_caption(text) for text in captions]
-        clips.append(_Clip(f"{row['clip_id']}_mirrored", row["split"], group, swapped, flipped))
+        clips.append(_Clip(f"{row['clip_id']}{mirror.MIRRORED}", row["split"], group, swapped, flipped))
     return clips
 
 

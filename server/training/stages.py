@@ -6,9 +6,10 @@ The order is rvq, text, then masked, residual and length, which need the first t
 from __future__ import annotations
 
 import hashlib
+import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
 from server.models.residual import ResidualConfig, ResidualTransformer, residual_loss
 from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
 from server.training.augment import ExtraClip, standing_clips, transition_clips
+from server.training.captions import STANDING, CaptionSet, captions_of, check_patterns
 from server.training.dataset import (
     Balance,
     MotionDataset,
@@ -35,6 +37,7 @@ from server.training.dataset import (
     tokenise,
 )
 from server.training.devices import to_device
+from server.training.text_corpus import misspell
 from server.training.train_config import TrainConfig
 from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
@@ -76,12 +79,18 @@ class ExtraConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """What a stage needs beside :class:`TrainConfig`. ``balance`` weighs rare motion up."""
+    """What a stage needs beside :class:`TrainConfig`.
+
+    ``balance`` weighs rare motion up. ``crop``, ``cond_noise``: see :class:`~server.training.dataset.TokenBatches`.
+    ``captions`` are further ones, see :mod:`server.training.captions`.
+    """
 
     sizes: ModelSizes = field(default_factory=ModelSizes)
     window: int = 64
     balance: Balance = field(default_factory=Balance)
     crop: float = 0.5
+    cond_noise: float = 0.3
+    captions: tuple[CaptionSet, ...] = ()
     extra: ExtraConfig = field(default_factory=ExtraConfig)
     validation_limit: int = 512
 
@@ -169,13 +178,18 @@ def token_clips(
     offsets: int,
     cache: Path,
     extras: Sequence[ExtraClip] = (),
+    caption_sets: Sequence[CaptionSet] = (),
 ) -> TokenClips:
     """Tokenise a split, or read the tokens of the same motion and weights from ``cache``; encode its distinct captions once.
 
-    ``extras`` come after the split's clips, at one frame offset.
+    ``extras`` come after the split's clips, at one frame offset. ``caption_sets`` are further captions.
     """
-    captions = [clip.captions for clip in dataset.clips] + [clip.captions for clip in extras]
-    texts = sorted({text for of_clip in captions for text in of_clip})
+    further = [captions_of(clip, caption_sets) for clip in dataset.clips]
+    standing = [caption_set.captions for caption_set in caption_sets if STANDING in caption_set.clips]
+    captions = [[clip.captions, *more] for clip, more in zip(dataset.clips, further, strict=True)]
+    captions += [[clip.captions, *(standing if clip.source is None else further[clip.source])] for clip in extras]
+    texts = sorted({text for of_clip in captions for texts in of_clip for text in texts})
+    rng = random.Random(0)
     row = {text: index for index, text in enumerate(texts)}
     digest = hashlib.sha256(repr([(clip.clip_id, clip.frames) for clip in dataset.clips]).encode())
     for value in (*rvq.state_dict().values(), dataset.mean, dataset.std, *(extra.features for extra in extras)):
@@ -189,7 +203,8 @@ def token_clips(
         cache.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda partial: torch.save(tokens, partial))
     context = [0] * len(dataset.clips) + [extra.context // rvq.config.downsample for extra in extras]
-    return TokenClips(tokens, [[row[text] for text in of_clip] for of_clip in captions], encode(texts), context)
+    rows = [[[row[text] for text in texts] for texts in of_clip] for of_clip in captions]
+    return TokenClips(tokens, rows, encode(texts), encode([misspell(text, rng) for text in texts]), context)
 
 
 def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list[ExtraClip]:
@@ -198,7 +213,7 @@ def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list
         return []
     extra = stage.extra
     names = [(clip.clip_id, clip.frames) for clip in dataset.clips]
-    digest = hashlib.sha256(repr((names, stage.balance, extra)).encode())
+    digest = hashlib.sha256(repr((names, stage.balance, extra, [field.name for field in fields(ExtraClip)])).encode())
     path = cache / f"extras-{digest.hexdigest()[:16]}.pt"
     most = _EXTRAS_A_CLIP * len(dataset.clips)
     if path.is_file():
@@ -206,7 +221,7 @@ def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list
     made = transition_clips(dataset, min(extra.transitions, most), stage.balance, extra.seed)
     made += standing_clips(dataset, min(extra.standing, most), extra.seed)
     cache.mkdir(parents=True, exist_ok=True)
-    rows = [(clip.features, clip.context, clip.captions) for clip in made]
+    rows = [(clip.features, clip.context, clip.captions, clip.source) for clip in made]
     write_atomically(path, lambda partial: torch.save(rows, partial))
     return made
 
@@ -236,9 +251,10 @@ def train_tokens(
 ) -> TrainResult:
     """Train "masked", "residual" or "length" on the tokens of the RVQ-VAE in ``run`` and condition vectors of ``encode``."""
     train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
+    check_patterns(stage.captions, train.clips)
     rvq = load_rvq(run, train.layout.channels, stage.sizes)
     made = [] if kind == "length" else extra_clips(train, stage, run)
-    clips = token_clips(train, rvq, encode, FRAME_OFFSETS, run, made)
+    clips = token_clips(train, rvq, encode, FRAME_OFFSETS, run, made, stage.captions)
     held_out = token_clips(validation, rvq, encode, 1, run)
     held_out_batches = _validation_batches(held_out, stage.validation_limit)
     torch.manual_seed(config.seed)
@@ -255,7 +271,8 @@ def train_tokens(
         return sums
 
     crop = 0.0 if kind == "length" else stage.crop
-    batches = TokenBatches(clips, example_weights(train, stage.balance, stage.extra, made), config.batch_size, crop)
+    weights = example_weights(train, stage.balance, stage.extra, made)
+    batches = TokenBatches(clips, weights, config.batch_size, crop, stage.cond_noise)
     identity = {"kind": kind, "model": asdict(model.config)}
     return Trainer(model, loss, batches, config, run / kind, validate, identity=identity, fresh=fresh).run()
 
@@ -294,7 +311,7 @@ def _length_stage_loss(model: LengthEstimator, batch: TokenBatch, generator: Gen
 
 def _validation_batches(clips: TokenClips, limit: int, size: int = 64) -> list[TokenBatch]:
     chosen = range(min(limit, len(clips.tokens)))
-    pairs = [(clips.tokens[index][0].long(), clips.captions[index][0]) for index in chosen]
+    pairs = [(clips.tokens[index][0].long(), clips.captions[index][0][0]) for index in chosen]
     return [
         pad_tokens(
             [tokens for tokens, _ in pairs[at : at + size]], clips.conds[[row for _, row in pairs[at : at + size]]]

@@ -7,7 +7,7 @@ Server and clients are processes of their own, on a core each where the system l
 - latency: one character whose prompts are replaced at random moments, then many that are all prompted at once; from
   sending a prompt to its first frame.
 - cost: motion made beforehand, so that the model is idle; frames received, how far the time between a character's frames
-  is from 1 / rate, and the server's CPU time and memory.
+  is from 1 / rate, and the server's CPU time and memory (at most, and for each character what it has grown by).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from server.config import ServeConfig
 from server.engine import load_engine
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
+from server.motion.transition import place_after
 
 RATE = 30.0
 PER_CONNECTION = 20
@@ -79,15 +80,7 @@ class StoredEngine:
 
     def _from(self, context: Motion | None, frames: int) -> Motion:
         walk = self._walk[:frames]
-        if context is None:
-            return walk
-        heading = np.full(frames, context.heading[-1])
-        turn = rot.about_y(heading)
-        step = walk.root + np.array([0.0, 0.0, 1.0 / self.fps])
-        root = rot.mul_vec(turn, step) + context.root[-1] * np.array([1.0, 0.0, 1.0])
-        rotations = walk.rotations.copy()
-        rotations[:, 0] = rot.mul(turn, rotations[:, 0])
-        return Motion(root, rotations, walk.contacts, walk.features, heading)
+        return walk if context is None else place_after(context, walk)
 
 
 class Usage(NamedTuple):
@@ -285,6 +278,7 @@ async def cost(counts: Sequence[int], seconds: float) -> None:
     use_core(client_core)
     print(
         f"{'characters':>10}{'frames/s':>10}{'of asked':>10}{'jitter p50':>12}{'p99 ms':>8}{'CPU core':>10}{'MiB':>7}"
+        f"{'each':>7}"
     )
     for characters in counts:
         async with running(None, "cpu", server_core) as server:
@@ -293,7 +287,8 @@ async def cost(counts: Sequence[int], seconds: float) -> None:
             used, took = server.usage(), time.perf_counter() - at
             print(
                 f"{characters:>10}{got.rate:>10.0f}{got.rate / (characters * RATE):>10.1%}{got.jitter_p50:>12.1f}"
-                f"{got.jitter_p99:>8.1f}{(used.cpu - started.cpu) / took:>10.2f}{used.memory:>7.0f}",
+                f"{got.jitter_p99:>8.1f}{(used.cpu - started.cpu) / took:>10.2f}{used.memory:>7.0f}"
+                f"{(used.memory - started.resident) / characters:>7.2f}",
                 flush=True,
             )
 

@@ -14,6 +14,7 @@ from server.motion.mirror import mirror_caption, mirror_positions
         ("steps leftwards and rightward", "steps rightwards and leftward"),
         ("spins clockwise", "spins counterclockwise"),
         ("spins counter-clockwise", "spins clockwise"),
+        ("walks left with no energy left", "walks right with no energy left"),
         ("stands upright and leaves right away", "stands upright and leaves right away"),
     ],
 )

@@ -2,27 +2,18 @@
 
 import numpy as np
 import pytest
+from player import SETTINGS
 from test_track import FPS, RATE, shown, standing
 
 from server.ahead import MOST, STRETCH_SECONDS, Ahead
+from server.latency import Latency
 from server.motion.steering import Target
+from server.prompts import Entry
 from server.ticks import Ticks
-from server.timeline import CharacterTimeline, Entry, Latency, TimelineSettings
+from server.timeline import CharacterTimeline
 from server.track import Track, make
 
 TICK = 1 / 30
-SETTINGS = TimelineSettings(
-    fps=FPS,
-    frame_rate=RATE,
-    lead=0.25,
-    max_ahead=2.0,
-    horizon=3.0,
-    half_life=0.1,
-    idle_text="stands",
-    idle_frames=80,
-    context_frames=8,
-    max_frames=196,
-)
 
 
 def wandering(seed: int) -> Track:

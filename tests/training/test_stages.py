@@ -13,7 +13,9 @@ from synthetic import positions_of
 
 from server.motion.features import HUMANML3D, extract
 from server.training import stages
-from server.training.dataset import DatasetError, MotionDataset, TokenBatches, WindowBatches
+from server.training.augment import ExtraClip
+from server.training.captions import STANDING, CaptionSet
+from server.training.dataset import MISSPELT_SHARE, OWN_SHARE, DatasetError, MotionDataset, TokenBatches, WindowBatches
 from server.training.decoder import DECODER_TRAINING, load_refined, train_decoder
 from server.training.prepare import PreparedReport, _Clip, _write
 
@@ -21,7 +23,10 @@ SIZES = stages.ModelSizes(
     rvq_width=16, code_dim=8, codes=16, quantizers=3, latent=16, heads=2, layers=1, ff=16, residual_layers=1,
     residual_code_dim=8, token_dim=8,
 )  # fmt: skip
-STAGE = stages.StageConfig(sizes=SIZES, window=32, extra=stages.ExtraConfig(transitions=6, standing=2))
+FURTHER = (CaptionSet(("g0",), ("bear left", "go left")), CaptionSet((STANDING, "g?"), ("do something",)))
+STAGE = stages.StageConfig(
+    sizes=SIZES, window=32, extra=stages.ExtraConfig(transitions=6, standing=2), captions=FURTHER
+)
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_a_refined_decoder_makes_more_of_the_base_layer(data: Path, tmp_path: Pa
     stages.train_rvq(data, run, replace(stages.RVQ_TRAINING, **quick), STAGE)
     rvq = stages.load_rvq(run, 263, SIZES)
     tokens, before = rvq.encode(train.motion(0)[None]).indices, stages.reconstruction_error(rvq, train, 1)
-    assert train_decoder(data, run, replace(DECODER_TRAINING, **quick), STAGE).finished
+    assert train_decoder(data, run, replace(DECODER_TRAINING, **(quick | {"steps": 300})), STAGE).finished
     assert stages.reconstruction_error(stages.load_rvq(run, 263, SIZES), train, 1) == before, "the RVQ-VAE's own stays"
     load_refined(run, rvq)
     assert stages.reconstruction_error(rvq, train, 1) < 0.97 * before
@@ -90,6 +95,48 @@ def test_rare_motion_is_favoured_by_group_and_by_family(data: Path):
         dataset.weights(stages.Balance(favour=(("*", 0.0),)), by_frames=False)
 
 
+def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(data: Path, tmp_path: Path):
+    train, sets = MotionDataset(data, "train"), (*FURTHER, CaptionSet(("c1_*",), ("to the left",)))
+    train.clips[1] = replace(train.clips[1], clip_id="c1_mirrored")
+    extras = [ExtraClip(train.motion(0), 8, ("joined",), 1), ExtraClip(train.motion(0), 0, ("standing",), None)]
+    rvq, texts = stages.RVQVAE(stages.rvq_config(263, SIZES)).eval(), []
+
+    def number(given: list[str]) -> torch.Tensor:
+        texts.append(given)
+        return torch.arange(len(given))[:, None].float()
+
+    clips = stages.token_clips(train, rvq, number, 1, tmp_path, extras, sets)
+    ordered, misspelt = texts
+    said = [[[ordered[row] for row in rows] for rows in of_clip] for of_clip in clips.captions]
+    assert said == [
+        [["turn 0.0"], ["bear left", "go left"], ["do something"]],
+        [["turn 1.0"], ["do something"], ["to the right"]],
+        [["turn -1.0"], ["bear left", "go left"], ["do something"]],
+        [["joined"], ["do something"], ["to the right"]],
+        [["standing"], ["do something"]],
+    ]
+    assert all(right != wrong for right, wrong in zip(ordered, misspelt, strict=True))
+    with pytest.raises(DatasetError, match=r"a name like 'wlak\*'"):
+        stages.train_tokens(
+            "masked", data, tmp_path, stages.TOKEN_TRAINING, replace(STAGE, captions=(CaptionSet(("wlak*",), ("x",)),)),
+            encode,
+        )  # fmt: skip
+
+
+def test_captions_are_drawn_from_every_set_now_and_then_misspelt():
+    tokens = [[torch.zeros((20, 3), dtype=torch.int16)]] * 2
+    clips = stages.TokenClips(tokens, [[[0, 1], [2, 3], [4]], [[5]]], torch.eye(6), -torch.eye(6), [0, 0])
+    uniforms = torch.rand(4000, 3, generator=torch.Generator().manual_seed(0)).tolist()
+    drawn = sum(clips.cond(0, *u) for u in uniforms) / len(uniforms)
+    correct = 1.0 - 2 * MISSPELT_SHARE
+    expected = torch.tensor([OWN_SHARE / 2, OWN_SHARE / 2, 0.15, 0.15, 0.3, 0.0])
+    torch.testing.assert_close(drawn, correct * expected, atol=0.03, rtol=0)
+    assert all(clips.cond(1, *u).abs().argmax() == 5 for u in uniforms[:50])
+    noisy = TokenBatches(clips, np.array([0.0, 1.0]), 64, 0.0, cond_noise=0.5).draw(0, torch.Generator().manual_seed(0))
+    noise = noisy.cond - noisy.cond.sign() * (noisy.cond.abs() > 0.6)
+    assert 0.3 < float((noise.norm(dim=-1)).mean()) < 0.7
+
+
 def test_windows_stay_within_their_clip(data: Path):
     dataset = MotionDataset(data, "train")
     dataset.features = torch.arange(len(dataset.features), dtype=torch.float32)[:, None].repeat(1, 263)
@@ -103,7 +150,7 @@ def test_windows_stay_within_their_clip(data: Path):
 def test_token_batches_pad_and_crop(data: Path):
     dataset = MotionDataset(data, "train")
     tokens = [[torch.full((20, 3), index, dtype=torch.int16)] for index in range(3)]
-    clips = stages.TokenClips(tokens, [[0], [1], [2]], torch.eye(3), [0, 0, 0])
+    clips = stages.TokenClips(tokens, [[[0]], [[1]], [[2]]], torch.eye(3), torch.eye(3), [0, 0, 0])
     weights = dataset.weights(stages.Balance(), by_frames=False)
     assert weights.sum() == pytest.approx(1.0)
     cropped = TokenBatches(clips, weights, 64, crop=1.0)
