@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from server.evaluation.confusion import Confusion
 from server.evaluation.sweeps import CURVES, Curve
@@ -47,7 +48,8 @@ def draw_curve(curve: Curve, path: Path) -> None:
         axes.set_ylabel(label, color=colour)
         axes.tick_params(axis="y", labelcolor=colour)
     left.axvline(curve.shipped, color=_SHIPPED, linestyle=":", linewidth=1.2)
-    left.set_ylim(bottom=0.0)
+    left.set_ylim(0.0, 1.1 * max(row["fid"] for row in curve.rows))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_xlabel(CURVES[curve.setting])
     left.grid(alpha=0.25)
     _save(figure, path)
