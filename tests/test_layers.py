@@ -24,7 +24,7 @@ SIDE_ROOMS = {
     "logs": (),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files"),
-    "evaluation": ("protocol", "motion", "models", "engine", "files"),
+    "evaluation": ("protocol", "motion", "models", "engine", "export", "files"),
     "export": ("protocol", "motion", "files"),
     "preview": ("protocol", "motion", "export"),
 }
