@@ -67,6 +67,16 @@ class _TimelineAsker:
         self.timeline.postpone(now)
 
 
+@dataclass(frozen=True)
+class CharactersState:
+    """Characters that stand still, on their way to another server."""
+
+    settings: TimelineSettings
+    timelines: dict[str, CharacterTimeline]
+    stopped: tuple[str, ...]
+    """Those that go on when their client is back."""
+
+
 class Characters:
     """Those of one session, from its `hello` on. ``draw_seed`` gives the seeds that the client leaves open.
 
@@ -78,6 +88,7 @@ class Characters:
         session_id: str,
         account: Account,
         config: ServeConfig,
+        model: ModelInfo,
         settings: TimelineSettings,
         latency: Latency,
         draw_seed: Callable[[], int],
@@ -86,6 +97,7 @@ class Characters:
         journal: Journal,
     ) -> None:
         self._session_id, self._account, self._config, self._settings = session_id, account, config, settings
+        self._model = model
         self._latency, self._draw_seed = latency, draw_seed
         self._jobs, self._replies, self._journal = jobs, replies, journal
         self._timelines: dict[str, CharacterTimeline] = {}
@@ -138,16 +150,20 @@ class Characters:
         entries = [
             Entry(
                 prompt.id,
-                prompt.text,
+                text,
                 self._draw_seed() if prompt.seed is None else prompt.seed,
                 model_frames(prompt.seconds, self._settings.fps),
                 prompt.guidance,
+                then=tuple(then),
             )
             for prompt in prompts
+            for text, *then in [self._model.actions(prompt.text)]
         ]
         timeline.play(entries, message.on_end, replace=replace)
         if self._config.log_prompts:
-            LOG.info("session %s: prompts of %s: %s", self._session_id, shown(name), [entry.text for entry in entries])
+            LOG.info(
+                "session %s: prompts of %s: %s", self._session_id, shown(name), [prompt.text for prompt in prompts]
+            )
         if replace:
             self._journal.prompted(name, prompts[0].id, now)
         return None
@@ -242,6 +258,18 @@ class Characters:
         for timeline in self._stopped:
             timeline.resume(now)
         self._stopped = []
+
+    def state(self) -> CharactersState:
+        """What another server needs to go on with them; they stand still, and are not to be used here any more."""
+        return CharactersState(self._settings, self._timelines, tuple(timeline.name for timeline in self._stopped))
+
+    def adopt(self, state: CharactersState) -> None:
+        """Those of another server become these."""
+        self._timelines = state.timelines
+        self._stopped = [self._timelines[name] for name in state.stopped]
+        for timeline in self.timelines:
+            timeline.attach(self._latency, self._draw_seed)
+        self._count()
 
     def _no_room(self) -> str | None:
         count = len(self._timelines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.errors import ErrorCode
 from protocol.messages import Clip, Edit, Error, Generate, ServerMessage
@@ -12,24 +12,34 @@ from server.clips import ClipEdit, generate_request, generated_clip
 from server.config import ServeConfig
 from server.greeting import ModelInfo
 from server.jobs import Jobs
-from server.model_calls import Result
-from server.motion.motion import Motion
+from server.model_calls import Request, Result
+from server.motion.in_turn import following
+from server.motion.motion import Motion, MotionRequest
 from server.refusals import id_in_use, refusal
 from server.replies import Replies
 
 
 @dataclass(frozen=True, eq=False)
 class _ClipAsker:
-    """A message that waits for the model; ``finish`` makes its answer."""
+    """A message that waits for the answer to ``request``; ``finish`` makes its own, when nothing more is to be asked."""
 
     id: str
+    request: Request
     finish: Callable[[Motion], Clip]
+    model: ModelInfo
+    jobs: Jobs
     replies: Replies
     waits = True
     lasts = False
 
     def deliver(self, result: Result, now: float) -> None:
-        self.replies.send(self._answer(result), repeats=False)
+        more = None
+        if isinstance(self.request, MotionRequest) and isinstance(result, Motion):
+            result, more = following(self.request, result, self.model.fps, self.model.skeleton)
+        if more is not None:
+            self.jobs.submit(more, replace(self, request=more), now)
+        else:
+            self.replies.send(self._answer(result), repeats=False)
 
     def refuse(self, reason: str, now: float) -> None:
         self.replies.refuse(refusal(ErrorCode.BUSY, reason, self.id), now)
@@ -65,12 +75,12 @@ class ClipRequests:
             return refused
         model, encoding = self._model, self.encoding
         seed = self._draw_seed() if message.seed is None else message.seed
-        request = generate_request(message, seed, model.fps, model.max_frames)
+        request = generate_request(message, model.actions(message.text), seed, model.fps, model.max_frames)
 
         def finish(motion: Motion) -> Clip:
             return generated_clip(message, seed, motion, model.fps, encoding)
 
-        self._jobs.submit(request, _ClipAsker(message.id, finish, self._replies), now)
+        self._ask(request, message.id, finish, now)
         return None
 
     def edit(self, message: Edit, now: float, others: Set[str]) -> Error | None:
@@ -83,9 +93,11 @@ class ClipRequests:
         model = self._model
         seed = self._draw_seed() if message.seed is None else message.seed
         edit = ClipEdit.of(message, seed, model.fps, model.max_frames)
-        asker = _ClipAsker(message.id, lambda motion: edit.clip(motion, model.fps), self._replies)
-        self._jobs.submit(edit.request, asker, now)
+        self._ask(edit.request, message.id, lambda motion: edit.clip(motion, model.fps), now)
         return None
+
+    def _ask(self, request: Request, request_id: str, finish: Callable[[Motion], Clip], now: float) -> None:
+        self._jobs.submit(request, _ClipAsker(request_id, request, finish, self._model, self._jobs, self._replies), now)
 
     def _room_for(self, request_id: str, others: Set[str]) -> Error | None:
         ids = self.ids

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket as sockets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
@@ -19,7 +19,7 @@ from websockets.protocol import State
 
 from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
-from server.batcher import Batcher, BusyError
+from server.backend import Backend, BusyError
 from server.config import ServeConfig
 from server.logs import SESSION
 from server.model_calls import Result
@@ -33,8 +33,10 @@ LOG = logging.getLogger(__name__)
 SEND_BUFFER_BYTES: Final = 64 * 1024
 """Of the kernel: what lies there is stale when a slow client reads it, so it is kept small."""
 CLOSE_REASON_BYTES: Final = 123
-DROPS: Final = frozenset({1011, int(CloseCode.TOO_SLOW)})
-"""Close codes, beside none at all, after which a client may come back: a missed pong, and data that it did not take."""
+MOVED: Final = 1012
+"""Close code of a server that ends, whose sessions go on in another."""
+DROPS: Final = frozenset({1011, MOVED, int(CloseCode.TOO_SLOW)})
+"""Close codes, beside none at all, after which a client may come back: also a missed pong, and data that it did not take."""
 TAKEN_OVER: Final = "another connection has resumed this session"
 
 
@@ -46,15 +48,18 @@ class Connection:
         socket: ServerConnection,
         session: Session,
         sessions: Sessions,
-        batcher: Batcher,
+        backend: Backend,
         config: ServeConfig,
         clock: Callable[[], float],
         ticks: Ticks,
+        bring: Callable[[bytes | str], Awaitable[None]] | None = None,
     ) -> None:
+        """``bring`` is awaited with the first message, before the session gets it."""
+        self._bring = bring
         self._socket = socket
         self._session = session
         self._sessions = sessions
-        self._batcher = batcher
+        self._backend = backend
         self._config = config
         self._clock = clock
         self._ticks = ticks
@@ -109,10 +114,14 @@ class Connection:
     async def _read(self) -> None:
         try:
             async with asyncio.timeout(self._config.hello_timeout):
-                self._greet(await self._socket.recv())
+                first = await self._socket.recv()
         except TimeoutError:
             self._session.hello_missing()
             self._wake.set()
+        else:
+            if self._bring is not None and self._session.admitted:
+                await self._bring(first)
+            self._greet(first)
         while self._session.closing is None:
             self._take(await self._socket.recv())
         await self._socket.wait_closed()
@@ -181,11 +190,11 @@ class Connection:
     def _exchange_jobs(self) -> None:
         owner = self._session.id
         for number in self._session.take_cancelled():
-            self._batcher.cancel((owner, number))
+            self._backend.cancel((owner, number))
         for job in self._session.take_jobs():
             number = job.number
             try:
-                self._batcher.submit((owner, number), job.request, self._delivery(number))
+                self._backend.submit((owner, number), job.request, self._delivery(number))
             except BusyError as busy:
                 self._session.refuse_job(number, str(busy), self._clock())
 

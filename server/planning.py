@@ -70,8 +70,9 @@ class Planner:
         context = known if known is not None and len(known) >= STEP_FRAMES else None
         room = settings.max_frames - (settings.context_frames if context is not None else 0)
         length = entry.left or entry.frames
-        frames = min(length, room) if length is not None else None
-        first = settings.first_frames
+        text, *rest = (entry.text, *entry.then)[entry.at :]
+        frames = min(length, room) if length is not None and not rest else length
+        first = None if rest else settings.first_frames
         if (
             entry.end == 0
             and self._prompts.at_once
@@ -84,7 +85,7 @@ class Planner:
         seed = (
             (entry.seed + entry.parts) % (limits.MAX_SEED + 1) if entry.left or not entry.parts else self._draw_seed()
         )
-        return MotionRequest(entry.text, frames, seed, entry.guidance, None, context)
+        return MotionRequest(text, frames, seed, entry.guidance, None, context, tuple(rest))
 
     def _idle(self) -> Entry:
         return Entry(None, self._settings.idle_text, self._draw_seed(), self._settings.idle_frames)

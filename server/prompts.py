@@ -19,7 +19,8 @@ STEP_FRAMES: Final = 4
 class Entry:
     """One accepted prompt. ``frames`` at the model's rate, None: the model's choice; ``end`` of its planned motion.
 
-    ``left`` of them are not made yet; what is made came in ``parts``.
+    ``left`` of them are not made yet; what is made came in ``parts``. Behind ``text`` come the actions ``then``; ``at`` says
+    which of all is to be made next.
     """
 
     id: str | None
@@ -30,6 +31,8 @@ class Entry:
     left: int = 0
     end: int = 0
     parts: int = 0
+    then: tuple[str, ...] = ()
+    at: int = 0
 
 
 class Prompts:
@@ -83,14 +86,18 @@ class Prompts:
         self._cancel("the character was removed")
         self.after = "hold"
 
-    def made(self, entry: Entry, splice: int, frames: int) -> bool:
-        """``entry`` has got ``frames`` model frames from ``splice`` on; returns whether they are its first."""
+    def made(self, entry: Entry, splice: int, frames: int, left: int) -> bool:
+        """``entry`` has got ``frames`` model frames from ``splice`` on; returns whether they are its first.
+
+        ``left``: how many the model would make of its other actions, where nobody said.
+        """
         for other in self._live:
             other.end = min(other.end, splice)
         first = entry.end == 0
         wanted = entry.left or entry.frames
-        entry.left = max(0, wanted - frames) if wanted is not None else 0
+        entry.left = max(0, wanted - frames) if wanted is not None else left
         entry.left -= entry.left % STEP_FRAMES
+        entry.at = min(entry.at + 1, len(entry.then)) if entry.left else 0
         entry.end = splice + frames
         entry.parts += 1
         self.at_once = False

@@ -10,6 +10,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any, Final
 
 from protocol import limits
@@ -27,7 +28,7 @@ from protocol.messages import (
     Timeline,
 )
 from server.access import Access, Account, HelloError
-from server.characters import Characters, timeline_settings
+from server.characters import Characters, CharactersState, timeline_settings
 from server.clip_requests import ClipRequests
 from server.config import ServeConfig
 from server.greeting import ModelInfo, read_hello, welcome
@@ -35,6 +36,8 @@ from server.jobs import Job, Jobs
 from server.latency import Latency
 from server.model_calls import Result
 from server.observer import Journal, Observer
+from server.outbox import Outbox
+from server.planning import TimelineSettings
 from server.refusals import Allowance, refusal, too_many_messages
 from server.replies import Close, Replies
 from server.timeline import CharacterTimeline
@@ -53,6 +56,19 @@ _HANDLERS: Final[dict[type, Callable[[Characters, ClipRequests, Any, float], Err
     Edit: lambda characters, clips, message, now: clips.edit(message, now, characters.prompt_ids()),
 }
 """What each message of a client that has said `hello` does; gives why it is refused, None: it is not."""
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """A parked session on its way to another server."""
+
+    id: str
+    token: str | None
+    account: str
+    expires_in: float
+    """Seconds until its token's time is up."""
+    characters: CharactersState
+    outbox: Outbox
 
 
 class Session:
@@ -225,6 +241,19 @@ class Session:
         self._characters.resume(firsts, now)
         self._welcome(hello, self._characters.names)
 
+    def state(self, now: float) -> SessionState:
+        """What another server needs to go on with this session, which is parked and not to be used here any more."""
+        assert self.account is not None
+        assert self._characters is not None
+        left = self._expires - now
+        return SessionState(self.id, self.token, self.account.name, left, self._characters.state(), self._outbox)
+
+    def adopt(self, state: SessionState, account: Account, now: float) -> None:
+        """Becomes, fresh but for its id and token, the parked session of another server. ``account``: as ``state`` names it."""
+        self._expires = now + state.expires_in
+        self._outbox = self._replies.outbox = state.outbox
+        self._begin(account, state.characters.settings).adopt(state.characters)
+
     def _greet(self, data: bytes | str, now: float) -> None:
         try:
             hello = read_hello(data)
@@ -240,20 +269,25 @@ class Session:
         except HelloError as error:
             self._replies.refuse_for_good(error.code, str(error))
             return
-        self.account = account
         self._expires = now + (account.quota.session_seconds or math.inf)
+        self._begin(account, timeline_settings(self._config, self._model, hello.frame_rate))
+        self._welcome(hello, None)
+
+    def _begin(self, account: Account, settings: TimelineSettings) -> Characters:
+        self.account = account
         self._characters = Characters(
             self.id,
             account,
             self._config,
-            timeline_settings(self._config, self._model, hello.frame_rate),
+            self._model,
+            settings,
             self._latency,
             self._draw_seed,
             self._jobs,
             self._replies,
             self._journal,
         )
-        self._welcome(hello, None)
+        return self._characters
 
     def _welcome(self, hello: Hello, characters: tuple[str, ...] | None) -> None:
         self._packer = FramePacker(hello.frame_rate, hello.encoding)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from protocol import limits
 from protocol.fields import OnEnd
@@ -73,6 +73,17 @@ class CharacterTimeline:
         self._retry_at = -math.inf
         self._next = 0
         self._forget_at = 0
+
+    # Going to another server, while paused
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what belongs to this server; what has been asked of the model is asked again. `attach` makes it whole."""
+        here = {"_latency": None, "_planner": None, "pending": None, "_retry_at": -math.inf}
+        return {**self.__dict__, **here}
+
+    def attach(self, latency: Latency, draw_seed: Callable[[], int]) -> None:
+        """It has come from another server, whose clock counted from another moment: `resume` begins anew with ours."""
+        self._latency, self._planner = latency, Planner(self._settings, self._prompts, latency, draw_seed)
 
     # What the client asks for
 
@@ -187,7 +198,7 @@ class CharacterTimeline:
         self._segments = [segment for segment in self._segments if segment.start < splice]
         self._segments.append(_Segment(splice, entry))
         self._next = min(self._next, first)
-        if self._prompts.made(entry, splice, len(result)):
+        if self._prompts.made(entry, splice, len(result), result.left):
             self._prompts.started(entry, first, (len(result) + entry.left) / self._settings.fps)
 
     def _first_changeable(self, now: float, reserve: float = 0.0) -> int:

@@ -25,7 +25,7 @@ from tests.benchmarks.fuzz_inputs import Inputs
 from tests.server.fake_engine import FakeEngine
 
 MODEL: Final = FakeEngine()
-INFO: Final = ModelInfo.of(MODEL)
+INFO: Final = replace(ModelInfo.of(MODEL), one_action=True)
 LIMITS: Final[dict[str, Any]] = {
     "max_characters": 4,
     "max_queued_prompts": 4,

@@ -63,6 +63,7 @@ class StoredEngine:
     fps = 20.0
     max_frames = 196
     context_frames = 32
+    one_action = False
 
     def __init__(self) -> None:
         self.skeleton = default_skeleton()
