@@ -85,7 +85,12 @@ def train(args: argparse.Namespace) -> int:
     from server.training.dataset import Balance
 
     captions = () if args.captions is None else tuple(read_caption_sets(args.captions))
-    stage = stages.StageConfig(balance=Balance(favour=tuple(args.favour)), captions=captions)
+    sizes = stages.ModelSizes()
+    if args.quantize_dropout is not None:
+        if args.model != "rvq":
+            raise UsageError(f"--quantize-dropout belongs to train rvq, not to train {args.model}")
+        sizes = dataclasses.replace(sizes, quantize_dropout=args.quantize_dropout)
+    stage = stages.StageConfig(sizes=sizes, balance=Balance(favour=tuple(args.favour)), captions=captions)
     given = {
         name: value
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")

@@ -25,7 +25,7 @@ SIDE_ROOMS = {
     "logs": (),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files", "sentences"),
-    "evaluation": ("protocol", "motion", "models", "engine", "files"),
+    "evaluation": ("protocol", "motion", "models", "engine", "export", "files"),
     "export": ("protocol", "motion", "files"),
     "preview": ("protocol", "motion", "export"),
 }

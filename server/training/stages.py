@@ -57,6 +57,7 @@ class ModelSizes:
     code_dim: int = 192
     codes: int = 512
     quantizers: int = 6
+    quantize_dropout: float = 0.2
     latent: int = 192
     heads: int = 6
     layers: int = 4
@@ -111,6 +112,7 @@ def rvq_config(channels: int, sizes: ModelSizes) -> RVQConfig:
         code_dim=sizes.code_dim,
         codes=sizes.codes,
         quantizers=sizes.quantizers,
+        quantize_dropout=sizes.quantize_dropout,
         dropout=0.0,
         gumbel_temperature=0.0,
         dead_code_threshold=0.5,
