@@ -22,6 +22,7 @@ REMEDIES: Final[dict[str, str]] = {
 CLOSE_REASONS: Final[dict[int, str]] = {
     1001: "the server is shutting down; connect again when it is back",
     1006: "the connection dropped without a close; see whether the server is still running",
+    1012: "the server is shutting down; another one has the session: connect again and resume it",
     1009: REMEDIES[ErrorCode.TOO_BIG],
     CloseCode.INTERNAL: "the server failed; its log says why",
     **{code.value: REMEDIES[ErrorCode[code.name]] for code in CloseCode if code is not CloseCode.INTERNAL},

@@ -31,9 +31,9 @@ from protocol.poses import Encoding
 
 LOG = logging.getLogger(__name__)
 FULL: Final = frozenset({ErrorCode.SERVER_FULL, ErrorCode.TOO_MANY_CONNECTIONS})
-DROPS: Final = frozenset({None, 1006, 1011})
-"""Close codes of a connection that dropped, rather than being ended by one of the sides."""
-RESTARTS: Final = DROPS | {1001, 1012, int(CloseCode.INTERNAL)}
+DROPS: Final = frozenset({None, 1006, 1011, 1012})
+"""Close codes of a connection that dropped, or whose server went, rather than being ended by one of the sides."""
+RESTARTS: Final = DROPS | {1001, int(CloseCode.INTERNAL)}
 """Close codes after which a server, or the next one in its place, may take the client as a new one."""
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 2.0
 

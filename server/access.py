@@ -135,6 +135,10 @@ class Access:
             raise HelloError(ErrorCode.UNAUTHORIZED, f"{problem}; send one that the server was started with")
         return self._accounts[found[0]]
 
+    def named(self, name: str) -> Account | None:
+        """The account of that name; None when there is none."""
+        return self._accounts.get(name)
+
     def end(self, session_id: str) -> None:
         """The session is over, whosever it was."""
         for account in self._accounts.values():

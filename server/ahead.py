@@ -18,8 +18,8 @@ STRETCH_SECONDS: Final = 1.0
 """A longer stretch costs less per frame, and more of it is thrown away when the motion changes."""
 URGENT_SECONDS: Final = 0.15
 """With fewer seconds of frames than this a character does not wait for the next tick."""
-MOST: Final = 16
-"""Characters whose frames are made in one go, some milliseconds."""
+MOST: Final = 8
+"""Characters whose frames are made in one go, about 5 ms: so late is what falls due meanwhile."""
 
 
 class Ahead:
@@ -29,14 +29,16 @@ class Ahead:
         self._timelines = timelines
         self._tick = tick
 
-    def work(self, now: float) -> bool:
-        """Makes the frames of some characters; returns whether others need theirs before the next tick."""
+    def work(self, now: float) -> float:
+        """Makes the frames of some characters; returns after how many seconds to do so again, 0 when others need theirs now."""
         timelines = [timeline for timeline in self._timelines() if not timeline.paused]
         # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
-        share = min(MOST, math.ceil(len(timelines) * self._tick / STRETCH_SECONDS) + 1)
+        wanted = math.ceil(len(timelines) * self._tick / STRETCH_SECONDS) + 1
+        share = min(MOST, wanted)
         needs = [
             (ahead, at) for at, timeline in enumerate(timelines) if (ahead := timeline.made_ahead(now)) is not None
         ]
         needs = sorted(need for need in needs if need[0] < STRETCH_SECONDS)
         make(timelines[at].to_make(now, max(ahead, 0.0) + STRETCH_SECONDS) for ahead, at in needs[:share])
-        return len(needs) > share and needs[share][0] < URGENT_SECONDS
+        urgent = len(needs) > share and needs[share][0] < URGENT_SECONDS
+        return 0.0 if urgent else self._tick * share / wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http
 import inspect
 import itertools
@@ -11,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -21,17 +23,20 @@ from websockets.typing import Subprotocol
 from protocol import limits
 from server.access import Access
 from server.ahead import Ahead
-from server.batcher import Batcher, can_edit
+from server.arrivals import Arrivals
+from server.backend import Backend
+from server.batcher import Batcher
 from server.certificates import Certificates
 from server.config import ServeConfig
-from server.connection import Connection
+from server.connection import MOVED, Connection
 from server.greeting import ModelInfo, server_version
+from server.handover import Handover, SessionStore
+from server.latency import Latency
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.observer import Observer, Observers
 from server.sessions import Sessions
 from server.ticks import Ticks
-from server.timeline import Latency
 from server.web import Web
 
 LOG = logging.getLogger(__name__)
@@ -45,6 +50,17 @@ SPARE_CONNECTIONS: Final = 16
 Ready = Callable[[str], object]
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Engines that run elsewhere, for one or more servers."""
+
+    model: ModelInfo
+    connect: Callable[[Observer], Backend]
+    """Makes what asks them; the observer is told of the work."""
+    store: SessionStore | None = None
+    """By which sessions go from server to server; None: this is the only one."""
+
+
 class App:
     """What all connections share. ``clock`` gives seconds; ``rng`` draws the seeds that clients leave open.
 
@@ -54,7 +70,7 @@ class App:
     def __init__(
         self,
         config: ServeConfig,
-        engine: MotionEngine,
+        engine: MotionEngine | Cluster,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         load: Callable[[], MotionEngine] | None = None,
@@ -62,41 +78,40 @@ class App:
     ) -> None:
         self.config = config
         self._access = Access(config)
-        self.metrics = Metrics(self._snapshot, model=engine.name, version=server_version())
-        observer = Observers([self.metrics, *observers])
-        self.batcher = Batcher(
-            engine,
-            max_batch=config.max_batch,
-            window_seconds=config.batch_window_seconds,
-            capacity=config.max_waiting,
-            load=load,
-            longest_call=config.generation_timeout,
-            observer=observer,
-        )
-        self._model = ModelInfo(
-            engine.name, engine.fps, engine.skeleton, engine.max_frames, engine.context_frames, can_edit(engine)
-        )
         self._clock = clock
+        self._model = engine.model if isinstance(engine, Cluster) else ModelInfo.of(engine)
+        self.metrics = Metrics(self._snapshot, model=self._model.name, version=server_version())
+        observer = Observers([self.metrics, *observers])
+        self.backend = (
+            engine.connect(observer) if isinstance(engine, Cluster) else _batcher(config, engine, load, observer)
+        )
+        store = engine.store if isinstance(engine, Cluster) else None
         self.sessions = Sessions(
             config,
             self._model,
             Latency(config.reserve_seconds),
             rng or random.SystemRandom(),
-            ended=self.batcher.cancel_owner,
+            ended=self.backend.cancel_owner,
             access=self._access,
             observer=observer,
+            announce=None if store is None else store.announce,
         )
+        self.handover = None if store is None else Handover(self.sessions, self._access, store, clock)
         self._connections: set[Connection] = set()  # also those that are about to be told that there is no room
         self._numbers = itertools.count()
+        self.arrivals = Arrivals()
         self._ahead = Ahead(lambda: self.sessions.timelines, config.tick_seconds)
-        self._web = Web(config, self.metrics, self.batcher.problem)
+        self._web = Web(config, self.metrics, self.backend.problem)
 
     async def handle(self, socket: ServerConnection) -> None:
         """Serves one WebSocket until it closes."""
         full = sum(connection.admitted for connection in self._connections) >= self.config.max_connections
         session = self.sessions.open(full=full)
         ticks = Ticks(self.config.tick_seconds, next(self._numbers))
-        connection = Connection(socket, session, self.sessions, self.batcher, self.config, self._clock, ticks)
+        bring = None if self.handover is None else self.handover.bring
+        connection = Connection(
+            socket, session, self.sessions, self.backend, self.arrivals, self.config, self._clock, ticks, bring
+        )
         self._connections.add(connection)
         try:
             await connection.run()
@@ -107,11 +122,11 @@ class App:
         """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
         while True:
             try:
-                urgent = self._ahead.work(self._clock())
+                pause = self._ahead.work(self._clock())
             except Exception:
                 LOG.exception("frames could not be made ahead")
-                urgent = False
-            await asyncio.sleep(0.0 if urgent else self.config.tick_seconds)
+                pause = self.config.tick_seconds
+            await asyncio.sleep(pause)
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP, web pages that may not connect, and no room at all. None: go on."""
@@ -127,14 +142,29 @@ class App:
             connected=self._access.connections,
             parked=self.sessions.parked,
             characters=self._access.characters,
-            queue_depth=self.batcher.waiting,
-            gpu_memory=self.batcher.memory(),
+            queue_depth=self.backend.waiting,
+            gpu_memory=self.backend.memory(),
+            replicas=self.backend.replicas(),
         )
+
+
+def _batcher(
+    config: ServeConfig, engine: MotionEngine, load: Callable[[], MotionEngine] | None, observer: Observer
+) -> Backend:
+    return Batcher(
+        engine,
+        max_batch=config.max_batch,
+        window_seconds=config.batch_window_seconds,
+        capacity=config.max_waiting,
+        load=load,
+        longest_call=config.generation_timeout,
+        observer=observer,
+    )
 
 
 async def serve(
     config: ServeConfig,
-    engine: MotionEngine,
+    engine: MotionEngine | Cluster,
     *,
     ready: Ready | None = None,
     stop: asyncio.Event,
@@ -145,13 +175,15 @@ async def serve(
 ) -> None:
     """Serves until ``stop`` is set, then closes every connection with 1001 within ``shutdown_timeout``.
 
-    ``engine`` is loaded already; ``load`` makes another one when it breaks. ``ready`` is called (awaited, when it is a
+    ``engine`` is loaded already; ``load`` makes another one when it breaks. With a cluster that has a store, connections are
+    closed with 1012 instead, and their sessions given to it, within as much time again. ``ready`` is called (awaited, when it is a
     coroutine function) with the URL once clients can connect. ``observers`` are told of the work. OSError when the address
     cannot be listened on, ValueError when the certificate cannot be used.
     """
     tls = _tls(config)
     app = App(config, engine, clock, rng, load, observers)
-    app.batcher.start()
+    app.backend.start()
+    gc.freeze()  # looking at all that exists by now, torch and all, would stop every stream for 0.2 s now and then
     try:
         server = await websocket_serve(
             app.handle,
@@ -172,6 +204,8 @@ async def serve(
             **tls,
         )
         ahead = asyncio.create_task(app.make_ahead())
+        arriving = asyncio.create_task(app.arrivals.run())
+        handing = None if app.handover is None else asyncio.create_task(app.handover.run())
         try:
             with contextlib.suppress(asyncio.InvalidStateError):  # a future's `set_result`, and no one waits any more
                 announced = ready(_url(config, server)) if ready is not None else None
@@ -179,17 +213,26 @@ async def serve(
                     await announced
             await stop.wait()
         finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
-            await _close(server, config.shutdown_timeout)
+            await _end(ahead)
+            await _close(server, config.shutdown_timeout, 1001 if handing is None else MOVED)
+            if app.handover is not None and handing is not None:
+                await app.handover.drain(config.shutdown_timeout)
+                await _end(handing)
+            await _end(arriving)
     finally:
-        stopped = await asyncio.to_thread(app.batcher.stop, config.shutdown_timeout)
+        gc.unfreeze()
+        stopped = await asyncio.to_thread(app.backend.stop, config.shutdown_timeout)
         if not stopped:
             LOG.warning("the model was still busy after %g s and was left behind", config.shutdown_timeout)
 
 
-async def _close(server: Server, timeout: float) -> None:
-    server.close(code=1001, reason="the server is shutting down")
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _close(server: Server, timeout: float, code: int) -> None:
+    server.close(code=code, reason="the server is shutting down")
     try:
         async with asyncio.timeout(timeout):
             await server.wait_closed()

@@ -12,21 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from server.backend import BusyError, Deliver, Key
 from server.model_calls import GenerationError, ModelCalls, Request, Result
 from server.motion.motion import MotionEngine
 from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
-
-Key = tuple[str, int]
-"""Owner and job number: a late result never reaches the owner's next job, nor another owner."""
-
-
-Deliver = Callable[[Result], None]
-
-
-class BusyError(RuntimeError):
-    """The model has no room for another request."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +71,19 @@ class Batcher:
         """Bytes of the GPU by kind, as the engine tells; empty when it does not."""
         return self._calls.memory()
 
+    def replicas(self) -> dict[str, int]:
+        """Empty: the only engine is in this process."""
+        return {}
+
     def problem(self) -> str | None:
         """Why a request could not be answered now; None: it could."""
+        full = len(self._waiting) >= self._capacity
+        return self.fault() or (f"{self._capacity} requests wait for the model, which is the limit" if full else None)
+
+    def fault(self) -> str | None:
+        """What is wrong with the model, however many requests wait; None: nothing."""
         if self._stopping or not self._thread.is_alive():
             return "the model is not running"
-        if len(self._waiting) >= self._capacity:
-            return f"{self._capacity} requests wait for the model, which is the limit"
         return self._calls.problem()
 
     def submit(self, key: Key, request: Request, deliver: Deliver) -> None:

@@ -313,6 +313,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="text: take the text tower of a model, such as embedded, instead of training one",
     )
+    parser.add_argument(
+        "--quantize-dropout",
+        type=float,
+        default=None,
+        metavar="P",
+        help="rvq: chance that a batch is made with fewer codebooks, 0 to 1 (default: 0.2)",
+    )
     parser.add_argument("--fresh", action="store_true", help="discard the run's checkpoint and start again")
     parser.set_defaults(action=commands.train)
 

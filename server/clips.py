@@ -13,7 +13,7 @@ from protocol.skeleton import default_skeleton
 from server.motion.foot_lock import lock_clip
 from server.motion.motion import EditRequest, Motion, MotionRequest
 from server.motion.resample import sample_rotations, sample_times, sample_vectors
-from server.timeline import STEP_FRAMES
+from server.prompts import STEP_FRAMES
 from server.track import resample
 
 _EPS = 1e-6
@@ -26,11 +26,13 @@ def model_frames(seconds: float | None, fps: float) -> int | None:
     return max(1, math.floor(seconds * fps / STEP_FRAMES + 0.5 + _EPS)) * STEP_FRAMES
 
 
-def generate_request(message: Generate, seed: int, fps: float, max_frames: int) -> MotionRequest:
-    """What the model is asked for a `generate`."""
+def generate_request(
+    message: Generate, actions: tuple[str, ...], seed: int, fps: float, max_frames: int
+) -> MotionRequest:
+    """What the model is asked first for a `generate` of a sentence of ``actions``."""
     frames = model_frames(message.seconds, fps)
     limited = min(frames, max_frames) if frames is not None else None
-    return MotionRequest(message.text, limited, seed, message.guidance, message.steps)
+    return MotionRequest(actions[0], limited, seed, message.guidance, message.steps, rest=actions[1:])
 
 
 def generated_clip(message: Generate, seed: int, motion: Motion, fps: float, encoding: Encoding) -> Clip:

@@ -85,7 +85,12 @@ def train(args: argparse.Namespace) -> int:
     from server.training.dataset import Balance
 
     captions = () if args.captions is None else tuple(read_caption_sets(args.captions))
-    stage = stages.StageConfig(balance=Balance(favour=tuple(args.favour)), captions=captions)
+    sizes = stages.ModelSizes()
+    if args.quantize_dropout is not None:
+        if args.model != "rvq":
+            raise UsageError(f"--quantize-dropout belongs to train rvq, not to train {args.model}")
+        sizes = dataclasses.replace(sizes, quantize_dropout=args.quantize_dropout)
+    stage = stages.StageConfig(sizes=sizes, balance=Balance(favour=tuple(args.favour)), captions=captions)
     given = {
         name: value
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
@@ -221,14 +226,16 @@ def _read_prompts(path: Path) -> list[str]:
 
 def _generate_batch(engine: Engine, texts: Sequence[str], args: argparse.Namespace, first: int) -> list[Motion]:
     from server.motion.foot_lock import lock_clip
+    from server.motion.in_turn import generate_in_turn
     from server.motion.motion import MotionRequest
 
     frames = None if args.seconds is None else max(1, round(args.seconds * engine.fps))
-    motions = engine.generate(
+    motions = generate_in_turn(
+        engine,
         [
             MotionRequest(text, frames, seed=args.seed + first + at, guidance=args.guidance, steps=args.steps)
             for at, text in enumerate(texts)
-        ]
+        ],
     )
     return [lock_clip(motion, engine.skeleton, engine.fps) for motion in motions]
 

@@ -111,6 +111,8 @@ class ServeConfig(BaseModel):
     """How long a session outlives its connection, for the client to come back; 0: not at all."""
     max_parked: Annotated[int, Field(ge=1, le=4096)] = 64
     """Sessions without a connection; more, and the one ends to which least had been sent: who drops often evicts no one else."""
+    max_parked_characters: Annotated[int, Field(ge=1, le=65_536)] = 512
+    """Characters of sessions without a connection, 0.8 MiB each; more, and the session ends that has waited longest."""
 
     lead_seconds: Annotated[float, Field(ge=0.05, le=limits.MAX_AHEAD_SECONDS)] = limits.DEFAULT_LEAD_SECONDS
     """How far a client's stream is kept ahead of what it shows."""
@@ -137,6 +139,21 @@ class ServeConfig(BaseModel):
     max_waiting: Annotated[int, Field(ge=1, le=4096)] = 256
     """Requests waiting for the model; more are refused as `busy`."""
 
+    engine: Literal["local", "ray"] = "local"
+    """Where motion is made: in this process, or by Ray Serve on one or more machines."""
+    ray_address: Annotated[str, Field(min_length=1)] | None = None
+    """Of a Ray cluster: `auto` is the one of this machine, None the one in RAY_ADDRESS or else one of the server's own."""
+    ray_seconds: Annotated[float, Field(gt=0.0, le=3600.0)] = 300.0
+    """How long the first engine may take until it runs."""
+    replicas: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Engines, each with the model, that run at least."""
+    max_replicas: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Engines that run at most, as the load asks for; None: always ``replicas``."""
+    replica_cpus: Annotated[float, Field(gt=0.0, le=256.0)] = 1.0
+    """CPUs of each."""
+    replica_gpus: Annotated[float, Field(ge=0.0, le=16.0)] | None = None
+    """GPUs of each, 0.5: two share one; None: one if the cluster has any, else none."""
+
     hello_timeout: Annotated[float, Field(gt=0.0, le=60.0)] = limits.HELLO_TIMEOUT_SECONDS
     ping_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = limits.PING_SECONDS
     open_timeout: Annotated[float, Field(gt=0.0, le=60.0)] = 10.0
@@ -156,6 +173,8 @@ class ServeConfig(BaseModel):
         if (self.tls_cert is None) != (self.tls_key is None):
             given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
             raise ValueError(f"{given} is set without {missing}: TLS needs both")
+        if self.max_replicas is not None and self.max_replicas < self.replicas:
+            raise ValueError(f"max_replicas is {self.max_replicas}, less than replicas, which is {self.replicas}")
         names = list(self.secrets)
         if self.token is not None and SINGLE_TOKEN in self.tokens:
             raise ValueError(f"token and tokens.{SINGLE_TOKEN} are both set: give one of them another name")

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket as sockets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
@@ -19,12 +19,14 @@ from websockets.protocol import State
 
 from protocol.codec import encode
 from protocol.errors import CloseCode, ErrorCode
-from server.batcher import Batcher, BusyError
+from server.arrivals import Arrivals
+from server.backend import Backend, BusyError
 from server.config import ServeConfig
 from server.logs import SESSION
 from server.model_calls import Result
 from server.refusals import refusal
-from server.session import Close, Session
+from server.replies import Close
+from server.session import Session
 from server.sessions import Sessions
 from server.ticks import Ticks
 
@@ -32,8 +34,10 @@ LOG = logging.getLogger(__name__)
 SEND_BUFFER_BYTES: Final = 64 * 1024
 """Of the kernel: what lies there is stale when a slow client reads it, so it is kept small."""
 CLOSE_REASON_BYTES: Final = 123
-DROPS: Final = frozenset({1011, int(CloseCode.TOO_SLOW)})
-"""Close codes, beside none at all, after which a client may come back: a missed pong, and data that it did not take."""
+MOVED: Final = 1012
+"""Close code of a server that ends, whose sessions go on in another."""
+DROPS: Final = frozenset({1011, MOVED, int(CloseCode.TOO_SLOW)})
+"""Close codes, beside none at all, after which a client may come back: also a missed pong, and data that it did not take."""
 TAKEN_OVER: Final = "another connection has resumed this session"
 
 
@@ -45,15 +49,20 @@ class Connection:
         socket: ServerConnection,
         session: Session,
         sessions: Sessions,
-        batcher: Batcher,
+        backend: Backend,
+        arrivals: Arrivals,
         config: ServeConfig,
         clock: Callable[[], float],
         ticks: Ticks,
+        bring: Callable[[bytes | str], Awaitable[None]] | None = None,
     ) -> None:
+        """``bring`` is awaited with the first message, before the session gets it."""
+        self._bring = bring
         self._socket = socket
         self._session = session
         self._sessions = sessions
-        self._batcher = batcher
+        self._backend = backend
+        self._arrivals = arrivals
         self._config = config
         self._clock = clock
         self._ticks = ticks
@@ -108,10 +117,14 @@ class Connection:
     async def _read(self) -> None:
         try:
             async with asyncio.timeout(self._config.hello_timeout):
-                self._greet(await self._socket.recv())
+                first = await self._socket.recv()
         except TimeoutError:
             self._session.hello_missing()
             self._wake.set()
+        else:
+            if self._bring is not None and self._session.admitted:
+                await self._bring(first)
+            self._greet(first)
         while self._session.closing is None:
             self._take(await self._socket.recv())
         await self._socket.wait_closed()
@@ -133,25 +146,20 @@ class Connection:
         self._wake.set()
 
     async def _write(self) -> None:
-        next_tick, late = self._ticks.after(self._loop.time()), 0.0
         while not self._taken_over.done():
             self._wake.clear()
-            # As of the tick, not of when the loop came to it: the frames of a character then fall due evenly.
-            output = self._session.output(self._clock() - late)
+            time, now = self._loop.time(), self._clock()
+            # Frames as of the last tick, not of when the loop came to it nor of what woke it: each character's then go evenly.
+            output = self._session.output(now, now - (time - self._ticks.last(time)))
             self._exchange_jobs()
             if output and not await self._send(output):
                 return
             if self._session.closing is not None:
                 await self._close(self._session.closing)
                 return
-            try:
-                async with asyncio.timeout_at(next_tick):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._ticks.after(time)):
                     await self._wake.wait()
-                late = 0.0
-            except TimeoutError:
-                now = self._loop.time()
-                late = min(max(0.0, now - next_tick), self._config.tick_seconds)
-                next_tick = self._ticks.after(max(now, next_tick))
 
     async def _send(self, messages: list[bytes]) -> bool:
         """Sends messages; False when the client took nothing in time and the connection is closed."""
@@ -180,11 +188,11 @@ class Connection:
     def _exchange_jobs(self) -> None:
         owner = self._session.id
         for number in self._session.take_cancelled():
-            self._batcher.cancel((owner, number))
+            self._backend.cancel((owner, number))
         for job in self._session.take_jobs():
             number = job.number
             try:
-                self._batcher.submit((owner, number), job.request, self._delivery(number))
+                self._backend.submit((owner, number), job.request, self._delivery(number))
             except BusyError as busy:
                 self._session.refuse_job(number, str(busy), self._clock())
 
@@ -197,7 +205,7 @@ class Connection:
             session.deliver(number, result, self._clock())
             self._wake.set()
 
-        return lambda result: _call_in(self._loop, arrive, result)
+        return lambda result: self._arrivals.put(lambda: arrive(result))
 
 
 async def _send_together(connection: ServerConnection, messages: list[bytes]) -> None:
@@ -207,13 +215,6 @@ async def _send_together(connection: ServerConnection, messages: list[bytes]) ->
             connection.protocol.send_binary(data)
         connection.transport.write(b"".join(connection.protocol.data_to_send()))
     await connection.send(messages[-1])
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[Result], None], result: Result) -> None:
-    try:
-        loop.call_soon_threadsafe(call, result)
-    except RuntimeError:  # the loop has closed: no one is left to tell
-        LOG.debug("a result came after the end")
 
 
 def _limit_send_buffer(connection: ServerConnection) -> None:

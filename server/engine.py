@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from protocol.skeleton import Skeleton, default_skeleton
 from server.cache import EMBEDDED, cached_clip
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
-from server.models.length import sample_length
+from server.models.length import expected_length, sample_length
 from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
 from server.motion.contacts import clean_contacts
+from server.motion.in_turn import first_share
 from server.motion.motion import Motion, MotionRequest
 from server.motion.representation import representation
 from server.motion.resample import smooth_rotations
@@ -65,6 +67,7 @@ class Engine:
         self.token_frames = bundle.rvq.config.downsample
         self.max_frames = MAX_TOKENS * self.token_frames
         self.context_frames = _CONTEXT_TOKENS * self.token_frames
+        self.one_action = bundle.config.one_action
         self._text = CachedTextEncoder(text, capacity=1024)
         self._sampling = sampling or bundle.config.sampling
         self._lock = threading.Lock()
@@ -85,9 +88,9 @@ class Engine:
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         """One motion per request, independent of what else is in the batch but for rounding.
 
-        A result has exactly the asked ``frames`` (at most ``max_frames`` less the context), or the model's estimate. With a
-        context it goes on from the context's last frame, else it starts at x = z = 0 facing +Z. MemoryError when so many at
-        once are too much for the GPU; fewer may not be.
+        A result has exactly the asked ``frames`` (at most ``max_frames`` less the context), or the model's estimate, or its
+        share of these where it has a ``rest``. With a context it goes on from the context's last frame, else it starts at
+        x = z = 0 facing +Z. MemoryError when so many at once are too much for the GPU; fewer may not be.
         """
         if not requests:
             return []
@@ -136,7 +139,7 @@ class Engine:
             indices = self._sample(kept, mask, cond, [tokens], [_Draw.of(request, self._sampling)])
             features = self._decode([indices[0]])[0][:frames]
         solved = self._solve([features])[0]
-        result = _copy(source)
+        result = deepcopy(source)
         for start, stop in ranges:
             anchor = max(start - 1, 0)
             made = self._place(features, solved, anchor, source.root[anchor], float(source.heading[anchor]))
@@ -158,13 +161,30 @@ class Engine:
         with self._lock, torch.inference_mode():
             with self.stopwatch("text"):
                 cond = self._text.encode([request.text for request in requests]).to(self._device)
+                shares = [self._share(request) for request in requests]
+            requests, totals = [request for request, _ in shares], [total for _, total in shares]
             draws = [_Draw.of(request, self._sampling) for request in requests]
             made: dict[int, Motion] = {}
             for steps in sorted({draw.steps for draw in draws}):
                 group = [at for at, draw in enumerate(draws) if draw.steps == steps]
                 motions = self._generate([requests[at] for at in group], cond[group], [draws[at] for at in group])
                 made |= dict(zip(group, motions, strict=True))
-            return [made[at] for at in range(len(requests))]
+            motions = [made[at] for at in range(len(requests))]
+            return [
+                replace(motion, left=max(0, total - len(motion))) for motion, total in zip(motions, totals, strict=True)
+            ]
+
+    def _share(self, request: MotionRequest) -> tuple[MotionRequest, int]:
+        """A request for its text alone, with its share of the frames, and how many those of text and rest are; 0: not known."""
+        if not request.rest:
+            return request, request.frames or 0
+        texts, step = [request.text, *request.rest], self.token_frames
+        expected = [MAX_TOKENS / 2.0] * len(texts)
+        if self.bundle.length is not None:
+            expected = expected_length(self.bundle.length, self._text.encode(texts).to(self._device)).tolist()
+        total = request.frames or min(max(round(sum(expected)), 1), MAX_TOKENS) * step
+        least = -(-round(MIN_SECONDS * self.fps) // step) * step
+        return replace(request, frames=first_share(total, expected, step, least), rest=()), total
 
     def _generate(self, requests: Sequence[MotionRequest], cond: Tensor, draws: Sequence[_Draw]) -> list[Motion]:
         contexts = [self._context(request) for request in requests]
@@ -347,6 +367,13 @@ def load_engine(
     return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=fast)
 
 
+def load_proved(folder: Path, device: str = "auto") -> Engine:
+    """As :func:`load_engine`, proved by one motion; it also pays for lazy set-up inside torch, better here than in a game."""
+    engine = load_engine(folder, device)
+    engine.generate([MotionRequest("a person stands still", frames=20)])
+    return engine
+
+
 def load_text_encoder(bundle: Bundle, folder: Path, device: str, clip_weights: Path | None = None) -> TextEncoder:
     """The text encoder that a bundle loaded from ``folder`` asks for: its own, or CLIP's as for :func:`load_engine`."""
     if bundle.config.text_encoder == "embedded":
@@ -373,11 +400,6 @@ def usable_device(name: str) -> str:
     if kind == "cuda" and not cuda:
         raise ValueError(f"device is {name!r}, but torch sees no GPU here; use auto or cpu")
     return name
-
-
-def _copy(motion: Motion) -> Motion:
-    arrays = (motion.root, motion.rotations, motion.contacts, motion.features, motion.heading)
-    return Motion(*(array.copy() for array in arrays))
 
 
 def _paste(result: Motion, source: Motion, made: Motion, start: int, stop: int) -> None:

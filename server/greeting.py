@@ -12,7 +12,10 @@ from protocol.errors import ErrorCode, MessageTooBigError, ProtocolError, shown
 from protocol.messages import Hello, Limits, SkeletonTable, Welcome
 from protocol.skeleton import Skeleton
 from server.access import HelloError
+from server.batcher import can_edit
 from server.config import Quota, ServeConfig
+from server.motion.motion import MotionEngine
+from server.sentences import actions
 
 SERVER_NAME: Final = "motionbridge"
 
@@ -27,6 +30,17 @@ class ModelInfo:
     max_frames: int
     context_frames: int
     edits: bool
+    one_action: bool = False
+
+    def actions(self, text: str) -> tuple[str, ...]:
+        """A sentence as the model is to be asked for it: taken apart where it learnt only sentences of one action."""
+        return actions(text) if self.one_action else (text,)
+
+    @classmethod
+    def of(cls, engine: MotionEngine) -> ModelInfo:
+        """That of an engine."""
+        frames = engine.max_frames, engine.context_frames
+        return cls(engine.name, engine.fps, engine.skeleton, *frames, can_edit(engine), engine.one_action)
 
 
 def read_hello(data: bytes | str) -> Hello:

@@ -33,6 +33,8 @@ class Snapshot(NamedTuple):
     """Requests that wait for the model."""
     gpu_memory: Mapping[str, int]
     """Bytes by kind; empty without a GPU."""
+    replicas: Mapping[str, int] = {}
+    """Engines that run elsewhere, by state; empty when the model is in this process."""
 
 
 class Metrics(Observer):
@@ -67,6 +69,7 @@ class Metrics(Observer):
         self._dropped = counter("frames_dropped", "Frames skipped because a client did not read")
         self._prompts = counter("prompt_statuses", "Statuses of prompts sent to clients", ("status",))
         self._refusals = counter("refusals", "Messages and connections refused, by error code", ("code",))
+        self._engines_lost = counter("engines_lost", "Requests whose engine ended before it answered")
         Info(PREFIX, "The server", registry=self.registry).info({"model": model, "version": version})
         self.registry.register(_Gauges(snapshot))
         ProcessCollector(registry=self.registry)
@@ -106,6 +109,9 @@ class Metrics(Observer):
     def refused(self, code: str) -> None:
         self._refusals.labels(code).inc()
 
+    def engine_lost(self) -> None:
+        self._engines_lost.inc()
+
 
 class _Gauges(Collector):
     """A snapshot as gauges."""
@@ -125,3 +131,8 @@ class _Gauges(Collector):
         for kind, count in now.gpu_memory.items():
             memory.add_metric([kind], count)
         yield memory
+        if now.replicas:
+            replicas = GaugeMetricFamily(f"{PREFIX}_engine_replicas", "Engines elsewhere, by state", labels=["state"])
+            for state, count in now.replicas.items():
+                replicas.add_metric([state], count)
+            yield replicas

@@ -32,6 +32,9 @@ class Observer:
     def refused(self, code: str) -> None:
         """A message or a connection was refused with an error code."""
 
+    def engine_lost(self) -> None:
+        """An engine that runs elsewhere ended while it made a motion."""
+
 
 class Observers(Observer):
     """Several as one."""
@@ -69,6 +72,10 @@ class Observers(Observer):
     def refused(self, code: str) -> None:
         for observer in self._all:
             observer.refused(code)
+
+    def engine_lost(self) -> None:
+        for observer in self._all:
+            observer.engine_lost()
 
 
 class Journal:

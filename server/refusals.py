@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import Any
 
 from protocol import limits
 from protocol.errors import ErrorCode, shown
@@ -26,6 +27,20 @@ def unknown_character(name: str, request_id: str | None) -> Error:
     """The refusal of a message about a character that does not exist."""
     text = f"no character {shown(name)}; it comes into being with its first prompt"
     return refusal(ErrorCode.UNKNOWN_CHARACTER, text, request_id, name)
+
+
+def id_in_use(taken: str, request_id: str | None, character: str | None = None, field: str = "id") -> Error:
+    """The refusal of a message whose ``field`` names what already has that name."""
+    text = f"a prompt or request with id {shown(taken)} still plays or waits; ids must differ"
+    return refusal(ErrorCode.DUPLICATE_ID, text, request_id, character, field)
+
+
+def too_many_messages(fields: dict[str, Any]) -> Error:
+    """The refusal of an unpacked message that came too soon after others."""
+    text = f"more than {limits.MESSAGES_PER_SECOND} messages a second; `{shown(fields['type'])}` was ignored"
+    given = fields.get("id")
+    named = given if isinstance(given, str) and 0 < len(given) <= limits.MAX_NAME_CHARACTERS else None
+    return refusal(ErrorCode.RATE_LIMITED, text, named)
 
 
 class Allowance:

@@ -35,6 +35,18 @@ _PLACE: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--port", {"type": int, "help": f"port to listen on, 0 = any free one (default: {limits.DEFAULT_PORT})"}),
     ("--max-connections", {"type": int, "metavar": "N", "help": "connections open at once (default: 64)"}),
 )
+_ENGINES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    (
+        "--engine",
+        {
+            "choices": ("local", "ray"),
+            "help": "make motion in this process (default), or by Ray Serve, also on other machines; needs: pip install -e '.[ray]'",
+        },
+    ),
+    ("--ray-address", {"metavar": "HOST:PORT", "help": "join this Ray cluster; auto = that of this machine"}),
+    ("--replicas", {"type": int, "metavar": "N", "help": "with ray: engines that run at least (default: 1)"}),
+    ("--max-replicas", {"type": int, "metavar": "N", "help": "with ray: engines that run when the load is high"}),
+)
 _ACCESS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--token", {"help": f"ask clients for this token; better given in the environment, as {TOKEN_VARIABLE}"}),
     ("--insecure", {"action": "store_true", "help": "let other machines connect without a token"}),
@@ -67,7 +79,12 @@ _WATCHING: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--log-prompts", {"action": "store_true", "help": "log the text of prompts too, at level info"}),
     ("--traces", {"action": "store_true", "help": "send OpenTelemetry traces; needs: pip install -e '.[otel]'"}),
 )
-_GROUPS: Final = (("place", _PLACE), ("who gets in, and what they may use", _ACCESS), ("seen from outside", _WATCHING))
+_GROUPS: Final = (
+    ("place", _PLACE),
+    ("more than one machine", _ENGINES),
+    ("who gets in, and what they may use", _ACCESS),
+    ("seen from outside", _WATCHING),
+)
 _FILES: Final = (
     ("--config", "TOML file with settings"),
     ("--tokens", "TOML file with a table for each token: its secret and its own quota"),

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from server import logs, serve_options
-from server.app import serve
+from server.app import Cluster, serve
 from server.certificates import Certificates
 from server.commands import UsageError
 from server.config import ServeConfig, is_loopback
-from server.engine import Engine, load_engine
-from server.motion.motion import MotionRequest
+from server.engine import load_proved
+from server.motion.motion import MotionEngine
 from server.observer import Observer
 from server.preview.process import PreviewProcess
 from server.settings import load_settings
@@ -41,13 +41,9 @@ def run_server(args: argparse.Namespace) -> int:
     _check_address(config)
     logs.configure(config.log_level, config.log_format)
     _warn(config)
-    with _observers(config) as observers:
-        started = time.monotonic()
-        print(f"loading {args.model.name} ...", flush=True)
-        engine = _load(args)
-        print(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s", flush=True)
+    with _observers(config) as observers, _engine(config, args) as engine:
         try:
-            asyncio.run(_serve(config, engine, lambda: _load(args), observers))
+            asyncio.run(_serve(config, engine, lambda: load_proved(args.model, args.device), observers))
         except OSError as error:
             raise _address_error(config, error) from error
     print("stopped")
@@ -84,6 +80,28 @@ def _observers(config: ServeConfig) -> Iterator[list[Observer]]:
         tracing.close()
 
 
+@contextlib.contextmanager
+def _engine(config: ServeConfig, args: argparse.Namespace) -> Iterator[MotionEngine | Cluster]:
+    """The model, loaded, or the engines elsewhere; UsageError when there are none."""
+    started = time.monotonic()
+    if config.engine == "local":
+        _say(f"loading {args.model.name} ...")
+        engine = load_proved(args.model, args.device)
+        _say(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s")
+        yield engine
+        return
+    try:
+        from server.cluster.connect import ClusterError, connected
+    except ImportError as error:
+        raise UsageError(f"--engine ray needs Ray Serve ({error}): pip install 'motionbridge[ray]'") from error
+    try:
+        with connected(config, args.model, args.device, _say) as cluster:
+            _say(f"model {cluster.model.name!r} ready in {time.monotonic() - started:.1f} s")
+            yield cluster
+    except ClusterError as error:
+        raise UsageError(str(error)) from error
+
+
 def _check_address(config: ServeConfig) -> None:
     """UsageError when the address cannot be listened on: told at once, not after the model has been loaded."""
     try:
@@ -103,14 +121,9 @@ def _address_error(config: ServeConfig, error: OSError) -> UsageError:
     return UsageError(f"cannot listen on {config.host} port {config.port}: {why}")
 
 
-def _load(args: argparse.Namespace) -> Engine:
-    """The model, proved by one motion; the first call also pays for lazy set-up inside torch, better here than in a game."""
-    engine = load_engine(args.model, args.device)
-    engine.generate([MotionRequest("a person stands still", frames=20)])
-    return engine
-
-
-async def _serve(config: ServeConfig, engine: Engine, load: Callable[[], Engine], observers: list[Observer]) -> None:
+async def _serve(
+    config: ServeConfig, engine: MotionEngine | Cluster, load: Callable[[], MotionEngine], observers: list[Observer]
+) -> None:
     stop = stop_event()
     if config.preview_port is None:
         await serve(config, engine, ready=_announce, stop=stop, load=load, observers=observers)

@@ -20,6 +20,10 @@ class Ticks:
         self._period = period
         self._phase = number * GOLDEN_SECTION % 1.0 * period
 
+    def last(self, time: float) -> float:
+        """The last moment not later than ``time``."""
+        return math.floor((time - self._phase) / self._period + 1e-9) * self._period + self._phase
+
     def after(self, time: float) -> float:
         """The first moment later than ``time``; those that were missed are left out, none comes late for ever after."""
-        return (math.floor((time - self._phase) / self._period + 1e-9) + 1.0) * self._period + self._phase
+        return self.last(time) + self._period

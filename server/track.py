@@ -19,11 +19,11 @@ from protocol.skeleton import Skeleton, default_skeleton
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, without_flicker
 from server.motion.foot_lock import FootLock, FootState
-from server.motion.motion import Motion, concatenate
+from server.motion.motion import Motion
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
 from server.motion.steering import Course, Target, bend
-from server.motion.transition import hold, inertialize, top_speeds
+from server.motion.transition import append, hold, top_speeds
 from server.motion.transition import place_after as placed
 from server.pace import FASTEST, Pace
 
@@ -128,18 +128,19 @@ class Track:
         first client frame that changes.
         """
         before = self.context(at, 2)
-        motion = replace(motion, contacts=without_flicker(motion.contacts, self.fps))
+        motion = replace(
+            motion,
+            contacts=without_flicker(motion.contacts, self.fps),
+            features=motion.features.astype(np.float32),  # most of what is held, and the model takes no more of them
+        )
         if self._motion is None or before is None:
             self._motion = replace(motion, rotations=rot.unroll(motion.rotations))
             self.start, self._first = at, self.first_frame(at)
             return self._rework(at)
         if place:
             motion = placed(before, motion)
-        motion = inertialize(before, motion, self.fps, self.half_life, self._fastest)
         kept = self._motion[: at - self.start]
-        seam = np.concatenate([kept.rotations[-1:], motion.rotations])
-        motion = replace(motion, rotations=rot.unroll(seam)[1:])
-        self._motion = concatenate([kept, motion])
+        self._motion = append(kept, motion, self.fps, self.half_life, self._fastest)
         return self._rework(at)
 
     def hold(self, frames: int) -> None:

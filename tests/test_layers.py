@@ -21,24 +21,38 @@ SIDE_ROOMS = {
     "hub": ("cache", "files", "models"),
     "config": ("protocol",),
     "observer": (),
+    "sentences": (),
     "logs": (),
     "models": ("files",),
-    "training": ("protocol", "motion", "models", "files"),
-    "evaluation": ("protocol", "motion", "models", "engine", "files"),
+    "training": ("protocol", "motion", "models", "files", "sentences"),
+    "evaluation": ("protocol", "motion", "models", "engine", "export", "files"),
     "export": ("protocol", "motion", "files"),
     "preview": ("protocol", "motion", "export"),
 }
 EXTRA_DOORS = {
-    "motion": ("files",),
+    "motion": ("files", "sentences"),
     "engine": ("models", "observer", "cache"),
     "batcher": ("observer",),
-    "session": ("config", "observer"),
+    "session": ("config", "observer", "sentences"),
     "connection": ("config", "observer", "logs"),
     "app": ("config", "observer", "logs"),
-    "cli": ("config", "observer", "logs", "training", "export", "preview", "evaluation", "hub", "cache", "models"),
+    "cli": (
+        "config",
+        "observer",
+        "logs",
+        "cluster",
+        "training",
+        "export",
+        "preview",
+        "evaluation",
+        "hub",
+        "cache",
+        "models",
+    ),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
+    "cluster": (*CHAIN[: CHAIN.index("cli")], "config", "observer"),
     **{room: (*CHAIN[:place], *EXTRA_DOORS.get(room, ())) for place, room in enumerate(CHAIN)},
 }
 """Room -> the rooms whose modules it may import, beside its own."""
@@ -46,12 +60,23 @@ MAY_OPEN = {
 ROOM_OF = {
     "track": "timeline",
     "pace": "timeline",
+    "prompts": "timeline",
+    "playhead": "timeline",
+    "latency": "timeline",
+    "planning": "timeline",
     "ahead": "timeline",
+    "arrivals": "connection",
     "ticks": "connection",
     "model_calls": "batcher",
+    "backend": "batcher",
+    "characters": "session",
+    "clip_requests": "session",
     "clips": "session",
+    "jobs": "session",
+    "replies": "session",
     "outbox": "session",
     "sessions": "session",
+    "handover": "session",
     "greeting": "session",
     "refusals": "session",
     "access": "session",
@@ -82,6 +107,7 @@ LIBRARIES = {
     "msgpack": {"protocol"},
     "prometheus_client": {"observer"},
     "opentelemetry": {"observer"},
+    "ray": {"cluster"},
 }
 """Library -> the only rooms that may import it."""
 
@@ -154,6 +180,8 @@ def test_no_arrow_is_drawn_the_wrong_way(module: str):
         ("server.export.npz", "from server.engine import Engine"),
         ("server.preview.page", "from server.app import serve"),
         ("server.serving", "import viser"),
+        ("server.app", "from server.cluster.registry import Registry"),
+        ("server.batcher", "import ray"),
         ("server.training.trainer", "from server.engine import load_engine"),
     ],
 )
@@ -170,7 +198,8 @@ def test_the_picture_in_the_readme_is_true():
 @pytest.mark.parametrize(
     ("statement", "left_out"),
     [
-        ("import server.cli", "numpy scipy torch safetensors open_clip torchvision websockets pydantic"),
+        ("import server.cli", "numpy scipy torch safetensors open_clip torchvision websockets pydantic ray"),
+        ("import server.serving", "ray"),
         ("import protocol.client, protocol.schema", "scipy torch server"),
         ("import server.play", "scipy torch safetensors open_clip"),
     ],
@@ -187,7 +216,7 @@ def test_the_embedded_model_needs_no_open_clip(tmp_path: Path):
     statement = (
         f"import pathlib, sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import tiny_bundle, server.serving as s; "
         f"folder = tiny_bundle.write_tiny_bundle(pathlib.Path({str(tmp_path)!r})); "
-        "s.load_engine(folder, 'cpu').generate([s.MotionRequest('a person walks', frames=20)])"
+        "s.load_proved(folder, 'cpu')"
     )
     assert loaded(statement, "open_clip torchvision timm huggingface_hub") == ""
 

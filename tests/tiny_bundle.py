@@ -34,6 +34,7 @@ def write_tiny_bundle(folder: Path) -> Path:
         features="humanml3d",
         frame_rate=20.0,
         text_encoder="embedded",
+        one_action=True,
         rvq=rvq,
         masked=masked,
         residual=residual,

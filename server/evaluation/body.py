@@ -136,6 +136,11 @@ def check(
     return checks
 
 
+def depth(clip: Clip) -> float:
+    """How far a clip's lowest joint goes below the floor, m."""
+    return max(0.0, -float(clip.positions[..., 1].min()))
+
+
 def _joint_checks(made: Sequence[Clip], real: Sequence[Clip], limits: JointLimits, skeleton: Skeleton) -> list[Check]:
     beyond, usual = (np.concatenate([limits.beyond(clip.rotations) for clip in clips]) for clips in (made, real))
     shares = [float((values > MARGIN).mean()) for values in (beyond, usual)]
@@ -150,7 +155,7 @@ def _joint_checks(made: Sequence[Clip], real: Sequence[Clip], limits: JointLimit
 def _floor_checks(
     made: Sequence[Clip], real: Sequence[Clip], own: Sequence[Quality], usual: Sequence[Quality], limits: JointLimits
 ) -> list[Check]:
-    depths = [np.array([max(0.0, -float(clip.positions[..., 1].min())) for clip in clips]) for clips in (made, real)]
+    depths = [np.array([depth(clip) for clip in clips]) for clips in (made, real)]
     deep = int((depths[0] > _FLOOR).sum())
     slides = [float(np.mean([one.foot_slide for one in values])) for values in (own, usual)]
     jerks = [np.array([one.jerk for one in values]) for values in (own, usual)]

@@ -14,12 +14,13 @@ from server.engine import load_engine, load_text_encoder, usable_device
 from server.evaluation import figures
 from server.evaluation.body import Check, JointLimits, check, generated, heading_check, recorded
 from server.evaluation.confusion import action_confusion
-from server.evaluation.data import Split, load_split
+from server.evaluation.data import Example, Split, load_split
 from server.evaluation.evaluators import load_evaluator
 from server.evaluation.figures import Judge, Retrieval, Size
 from server.evaluation.generation import FeatureGenerator, Progress
 from server.evaluation.metrics import BATCH, Interval
 from server.evaluation.report import MARKDOWN_FILE, Report, figure_table, write_report
+from server.evaluation.sheets import Sheet, sheets
 from server.evaluation.sweeps import SampledRows, planned, shipped_sampling
 from server.models.checkpoint import load_bundle
 from server.motion.features import HUMANML3D
@@ -160,7 +161,7 @@ def run(options: Options, save: Callable[[Report], object]) -> Report:
             report.confusion = action_confusion(train, test, judge.examples(0), first, judge.random(0, 5))
             done("actions")
         if "bodies" in parts:
-            report.body = _bodies(options, judge, bar.update)
+            report.body, report.sheets = _bodies(options, judge, bar.update)
             done("bodies")
     report.setting["took"] = f"{(time.monotonic() - started) / 60:.1f} minutes"
     return report
@@ -202,21 +203,23 @@ def _figures(
     return figures.summary(rows)
 
 
-def _bodies(options: Options, judge: Judge, progress: Progress) -> list[Check]:
-    """The checks of bodies: texts of the test split, drawn anew until there are enough."""
+def _bodies(options: Options, judge: Judge, progress: Progress) -> tuple[list[Check], dict[str, Sheet]]:
+    """The checks of bodies and their pictures: texts of the test split, drawn anew until there are enough."""
     engine = load_engine(options.model, options.device, options.clip_weights)
     skeleton, layout = engine.skeleton, judge.test.layout
     random = judge.random(0, 6)
-    texts: list[str] = []
-    while len(texts) < options.body_clips:
-        texts += [one.caption.text for one in judge.test.draw(random)]
-    texts = texts[: options.body_clips]
+    examples: list[Example] = []
+    while len(examples) < options.body_clips:
+        examples += judge.test.draw(random)
+    texts = [one.caption.text for one in examples[: options.body_clips]]
     limits = JointLimits.learn(
         recorded(judge.train.draw(random, min(_LIMIT_CLIPS, options.body_clips)), layout, skeleton), engine.fps
     )
     real = recorded(judge.test.draw(random, options.body_clips), layout, skeleton)
-    checks = check(generated(engine, texts, options.seed, progress), real, limits, engine.fps, skeleton)
-    return [*checks, heading_check(engine, texts[0], options.seed)]
+    made = generated(engine, texts, options.seed, progress)
+    checks = check(made, real, limits, engine.fps, skeleton)
+    pictures = sheets(engine, made, examples, judge.test, limits, options.seed)
+    return [*checks, heading_check(engine, texts[0], options.seed)], pictures
 
 
 def _applies(part: str, test: Split, report: Report) -> bool:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from server.evaluation.confusion import Confusion
 from server.evaluation.sweeps import CURVES, Curve
+from server.export.contact_sheet import contact_sheet
 from server.files import write_atomically
 
 if TYPE_CHECKING:
     from server.evaluation.report import Report
 
+_POSES = 9  # of a row in a contact sheet
 _FID, _APART, _SHIPPED = "#2a6f97", "#e07a3f", "#8a8a82"
 
 
@@ -29,6 +32,9 @@ def draw_pictures(report: Report, folder: Path) -> list[str]:
     if report.confusion is not None:
         names.append("actions.png")
         draw_confusion(report.confusion, folder / names[-1])
+    for name, sheet in report.sheets.items():
+        names.append(f"{name}.png")
+        contact_sheet(sheet.motions, sheet.titles, folder / names[-1], sheet.fps, _POSES)
     return names
 
 
@@ -42,7 +48,8 @@ def draw_curve(curve: Curve, path: Path) -> None:
         axes.set_ylabel(label, color=colour)
         axes.tick_params(axis="y", labelcolor=colour)
     left.axvline(curve.shipped, color=_SHIPPED, linestyle=":", linewidth=1.2)
-    left.set_ylim(bottom=0.0)
+    left.set_ylim(0.0, 1.1 * max(row["fid"] for row in curve.rows))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_xlabel(CURVES[curve.setting])
     left.grid(alpha=0.25)
     _save(figure, path)

@@ -13,7 +13,9 @@ from server.evaluation.body import Check
 from server.evaluation.confusion import Confusion
 from server.evaluation.figures import COLUMNS, Row
 from server.evaluation.metrics import Interval
+from server.evaluation.sheets import Sheet
 from server.evaluation.sweeps import CURVES, Curve
+from server.evaluation.targets import targets
 from server.files import write_atomically
 
 JSON_FILE, MARKDOWN_FILE = "report.json", "report.md"
@@ -32,6 +34,7 @@ class Report:
     models: dict[str, Row] = field(default_factory=dict)
     confusion: Confusion | None = None
     body: list[Check] = field(default_factory=list)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -72,6 +75,8 @@ class Report:
                 "Mean of the repeats ± half the 95 % interval.",
                 "",
                 *figure_table(self.figures),
+                "",
+                *check_table(targets(self.figures), "beside it"),
             ]
         if self.curves:
             lines += ["", "## Against the settings of sampling", "", *curve_table(self.curves)]
@@ -153,10 +158,10 @@ def confusion_lines(table: Confusion) -> list[str]:
     return lines
 
 
-def check_table(checks: Sequence[Check]) -> list[str]:
-    """Markdown rows of the checks of bodies."""
+def check_table(checks: Sequence[Check], beside: str = "recorded") -> list[str]:
+    """Markdown rows of checks; ``beside`` heads the column of what they are held against."""
     said = {True: "yes", False: "**no**", None: ""}
-    lines = ["| | generated | recorded | asked for | holds |", "|---|---|---|---|---|"]
+    lines = [f"| | generated | {beside} | asked for | holds |", "|---|---|---|---|---|"]
     return lines + [f"| {c.name} | {c.made} | {c.real} | {c.asked} | {said[c.passed]} |" for c in checks]
 
 

@@ -75,7 +75,8 @@ class BundleConfig(BaseModel):
     """Everything about a bundle but its weights. Unknown and missing fields are errors.
 
     ``features`` names the feature layout, ``frame_rate`` is in frames per second, ``text_encoder`` says where condition
-    vectors come from: OpenAI CLIP ViT-B/32, or the text tower in the bundle. ``length`` is None without an estimator.
+    vectors come from: OpenAI CLIP ViT-B/32, or the text tower in the bundle. ``one_action``: the captions were of one action
+    each, so that sentences of several must be taken apart. ``length`` is None without an estimator.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,6 +87,7 @@ class BundleConfig(BaseModel):
     features: Literal["humanml3d", "kit"]
     frame_rate: float
     text_encoder: Literal["clip", "embedded"]
+    one_action: bool = False
     rvq: RVQConfig
     masked: MaskedConfig
     residual: ResidualConfig

@@ -51,6 +51,13 @@ def length_loss(model: LengthEstimator, cond: Tensor, lengths: Tensor) -> Tensor
 
 
 @torch.no_grad()
+def expected_length(model: LengthEstimator, cond: Tensor) -> Tensor:
+    """The mean (B,) float32 in tokens of the lengths that cond (B, cond_dim) makes likely."""
+    logits = model(cond).float()
+    return logits.softmax(-1) @ torch.arange(logits.shape[-1], dtype=torch.float32, device=logits.device)
+
+
+@torch.no_grad()
 def sample_length(
     model: LengthEstimator, cond: Tensor, *, temperature: float = 1.0, generators: Generators = None
 ) -> Tensor:

@@ -18,7 +18,8 @@ class Motion:
 
     ``root`` (T, 3) pelvis positions; ``rotations`` (T, 22, 4) local, xyzw; ``contacts`` (T, 4) bool in the order of
     ``Skeleton.feet``; ``features`` (T, C) what the model made them of, and ``heading`` (T,) radians about +Y from +Z to the
-    representation's facing: with ``root`` they let a model continue the motion where it stands. Arrays share T.
+    representation's facing: with ``root`` they let a model continue the motion where it stands. Arrays share T. ``left``
+    frames of what was asked for are still to be made: see :class:`MotionRequest`.
     """
 
     root: Array
@@ -26,6 +27,7 @@ class Motion:
     contacts: np.ndarray
     features: Array
     heading: Array
+    left: int = 0
 
     def __len__(self) -> int:
         return len(self.root)
@@ -57,6 +59,8 @@ class MotionRequest:
 
     ``frames`` at the model's rate, None = the model's own estimate. ``context``: the motion just before; the result starts
     with the frame after its last one, at that place and heading. ``guidance`` and ``steps`` None = the model's default.
+    ``rest``: sentences that are to follow within the same ``frames``, or the model's estimate for all; only the part of
+    ``text`` is made, and the result says how many are ``left`` for them.
     """
 
     text: str
@@ -65,16 +69,21 @@ class MotionRequest:
     guidance: float | None = None
     steps: int | None = None
     context: Motion | None = None
+    rest: tuple[str, ...] = ()
 
 
 class MotionEngine(Protocol):
-    """What the server needs of a model. ``generate`` blocks; it is called from one thread only."""
+    """What the server needs of a model. ``generate`` blocks; it is called from one thread only.
+
+    ``one_action``: it learnt sentences of one action; others are to be taken apart.
+    """
 
     name: str
     fps: float
     skeleton: Skeleton
     max_frames: int
     context_frames: int
+    one_action: bool
 
     def generate(self, requests: Sequence[MotionRequest]) -> list[Motion]:
         """One motion for each request, in order; ``frames`` long (rounded up to whole tokens when estimated).

@@ -87,6 +87,13 @@ def inertialize(
     return replace(after, root=root, rotations=rot.normalize(rot.mul(rot.from_vector(decayed), after.rotations)))
 
 
+def append(before: Motion, after: Motion, fps: float, half_life: float = 0.1, fastest: Array | None = None) -> Motion:
+    """Both as one motion, ``after`` entered as :func:`inertialize` does; quaternions stay in one hemisphere over the seam."""
+    entered = inertialize(before[-2:], after, fps, half_life, fastest)
+    seam = np.concatenate([before.rotations[-1:], entered.rotations])
+    return concatenate([before, replace(entered, rotations=rot.unroll(seam)[1:])])
+
+
 def decay(time: Array, half_life: float | Array) -> tuple[Array, Array]:
     """What is left after ``time`` s of an offset of 1, and of one that started at 0 with speed 1: critically damped."""
     damping = 2.0 * np.log(2.0) / half_life

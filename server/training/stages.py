@@ -24,6 +24,7 @@ from server.models.length import LengthConfig, LengthEstimator, length_loss
 from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
 from server.models.residual import ResidualConfig, ResidualTransformer, residual_loss
 from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
+from server.sentences import actions
 from server.training.augment import ExtraClip, standing_clips, transition_clips
 from server.training.captions import STANDING, CaptionSet, captions_of, check_patterns
 from server.training.dataset import (
@@ -43,6 +44,7 @@ from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
 
 TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
+_FEW = 0.05  # of the captions
 _EXTRAS_A_CLIP = 2  # made examples of a kind for each recorded clip, at most: a small dataset has no use for more
 FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is seen
 
@@ -55,6 +57,7 @@ class ModelSizes:
     code_dim: int = 192
     codes: int = 512
     quantizers: int = 6
+    quantize_dropout: float = 0.2
     latent: int = 192
     heads: int = 6
     layers: int = 4
@@ -109,6 +112,7 @@ def rvq_config(channels: int, sizes: ModelSizes) -> RVQConfig:
         code_dim=sizes.code_dim,
         codes=sizes.codes,
         quantizers=sizes.quantizers,
+        quantize_dropout=sizes.quantize_dropout,
         dropout=0.0,
         gumbel_temperature=0.0,
         dead_code_threshold=0.5,
@@ -361,6 +365,7 @@ def export_run(
         features="kit" if dataset.layout.name == "kit" else "humanml3d",
         frame_rate=dataset.fps,
         text_encoder="embedded",
+        one_action=learnt_one_action([caption for clip in dataset.clips for caption in clip.captions]),
         rvq=rvq.config,
         masked=masked.config,
         residual=residual.config,
@@ -372,6 +377,11 @@ def export_run(
     for path in text_folder.iterdir():
         if path.suffix in (".safetensors", ".json"):
             shutil.copyfile(path, target / path.name)
+
+
+def learnt_one_action(captions: Sequence[str]) -> bool:
+    """Whether captions are of one action each, but for a few; who learns from them does not understand sentences of several."""
+    return sum(len(actions(caption)) > 1 for caption in captions) < _FEW * len(captions)
 
 
 def _trained(kind: str, run: Path, sizes: ModelSizes, cond_dim: int, which: Literal["best", "last"]) -> TokenModel:

@@ -16,15 +16,16 @@ from protocol.errors import ErrorCode, ProtocolError
 from protocol.messages import Frames
 from server.config import ServeConfig
 from server.greeting import ModelInfo
+from server.latency import Latency
 from server.motion.motion import EditRequest
-from server.session import OUTBOX_MESSAGES, Session
+from server.replies import OUTBOX_MESSAGES
+from server.session import Session
 from server.sessions import Sessions
-from server.timeline import Latency
 from tests.benchmarks.fuzz_inputs import Inputs
 from tests.server.fake_engine import FakeEngine
 
 MODEL: Final = FakeEngine()
-INFO: Final = ModelInfo(MODEL.name, MODEL.fps, MODEL.skeleton, MODEL.max_frames, MODEL.context_frames, edits=True)
+INFO: Final = replace(ModelInfo.of(MODEL), one_action=True)
 LIMITS: Final[dict[str, Any]] = {
     "max_characters": 4,
     "max_queued_prompts": 4,

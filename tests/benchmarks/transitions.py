@@ -21,16 +21,20 @@ import numpy as np
 
 from protocol.poses import Poses
 from server.cache import EMBEDDED
-from server.clips import model_frames
+from server.characters import timeline_settings
 from server.config import ServeConfig
 from server.engine import Engine, load_engine
+from server.greeting import ModelInfo
+from server.latency import Latency
 from server.motion import kinematics
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionRequest, concatenate
 from server.motion.resample import sample_times
 from server.motion.rotation import Array
 from server.motion.transition import place_after
-from server.timeline import CharacterTimeline, Entry, Latency, Pending, TimelineSettings
+from server.planning import TimelineSettings
+from server.prompts import Entry
+from server.timeline import CharacterTimeline, Pending
 from server.track import resample
 from tests.benchmarks.mocap import MocapLimits, foot_slides, joint_speeds, root_accelerations, stored_limits
 
@@ -83,23 +87,6 @@ class Row:
     splice_worst: float
 
 
-def timeline_settings(engine: Engine, config: ServeConfig, rate: float) -> TimelineSettings:
-    """What a session would give its characters."""
-    return TimelineSettings(
-        fps=engine.fps,
-        frame_rate=rate,
-        lead=config.lead_seconds,
-        max_ahead=2.0,
-        horizon=config.horizon_seconds,
-        half_life=config.half_life_seconds,
-        idle_text=config.idle_text,
-        idle_frames=round(config.idle_seconds * engine.fps),
-        context_frames=engine.context_frames,
-        max_frames=engine.max_frames,
-        first_frames=model_frames(config.first_seconds, engine.fps),
-    )
-
-
 class Character:
     """A timeline with the client and the network that it is told of: newest frame of each index wins."""
 
@@ -137,7 +124,7 @@ def simulate(
     engine: Engine, pairs: Sequence[tuple[str, str, float]], rate: float, latency: float, seed: int
 ) -> list[Change]:
     """Play every pair (first text, second text, time of the change in s), all at once."""
-    settings = timeline_settings(engine, ServeConfig(), rate)
+    settings = timeline_settings(ServeConfig(), ModelInfo.of(engine), rate)
     rng = random.Random(seed)
     characters = [Character(settings, random.Random(rng.random()), latency) for _ in pairs]
     end = max(at for _, _, at in pairs) + latency + 3.0

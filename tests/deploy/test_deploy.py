@@ -28,7 +28,7 @@ def dashboard() -> dict:
 
 def exposed() -> dict[str, set[str]]:
     """Name -> labels of every sample that a server exposes once it has worked."""
-    seen = Metrics(lambda: Snapshot(1, 1, 1, 1, {"allocated": 1}), model="tiny", version="1")
+    seen = Metrics(lambda: Snapshot(1, 1, 1, 1, {"allocated": 1}, {"running": 1}), model="tiny", version="1")
     with seen.batch(1):
         seen.stage("text", 0.1)
     seen.prompt_status("accepted")

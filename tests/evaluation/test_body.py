@@ -8,9 +8,11 @@ import bodies
 import numpy as np
 import pytest
 
-from server.evaluation import body
+from server.evaluation import body, figures, sheets
 from server.evaluation.classifier import MotionClassifier, confusion, held_out
 from server.evaluation.measures import measure
+from server.evaluation.metrics import Interval
+from server.evaluation.targets import targets
 from server.motion import rotation as rot
 from server.motion import solver
 from server.motion.motion import Motion
@@ -135,3 +137,45 @@ def test_rare_classes_weigh_as_much_as_frequent_ones():
 def test_confusion_counts_rows_as_asked():
     table = confusion(["a", "a", "b"], ["a", "b", "b"], ["a", "b"])
     assert table.tolist() == [[1, 1], [0, 1]]
+
+
+def test_the_furthest_clips_are_shown_once_and_say_how_far(real):
+    limits = body.JointLimits.learn(real, FPS)
+    good = clip(bodies.walk(speed=1.2), "walks")
+    sunk = replace(good, text="sinks", positions=good.positions - np.array([0.0, 0.3, 0.0]))
+    twisted = good.rotations.copy()
+    twisted[:, 5] = rot.mul(rot.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.full(len(twisted), -2.5)), twisted[:, 5])
+    rows = sheets.furthest([*[good] * 8, sunk, replace(good, text="twists", rotations=twisted)], limits)
+    assert rows[0] == ("sinks (30 cm into the floor)", sunk)
+    assert rows[4][0].startswith("twists (")
+    assert rows[4][0].endswith(" degrees outside)")
+    assert len(rows) == 8
+
+
+def figures_of(fid: float, top3: float, spread: float) -> dict[str, dict[str, Interval]]:
+    def row(**values: float) -> dict[str, Interval]:
+        return {key: Interval(value, 0.0) for key, value in values.items()}
+
+    return {
+        figures.REAL: row(fid=0.0, top3=0.9, diversity=1.3),
+        figures.OTHER_REAL: row(fid=0.02, top3=0.9, diversity=1.3),
+        figures.RECONSTRUCTED: row(fid=0.01, top3=0.9, diversity=1.3, mpjpe=36.0),
+        figures.GENERATED: row(fid=fid, top3=top3, diversity=spread, multimodality=spread),
+        figures.RETRIEVED: row(fid=0.01, top3=0.85, diversity=1.2, multimodality=1.2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "holds"),
+    [
+        ((0.014, 0.86, 1.25), [False, True, True, True, True, True]),
+        ((0.016, 0.84, 1.1), [False, False, True, False, False, False]),
+        ((0.016, 0.80, 1.1), [False, False, False, False, False, False]),
+    ],
+)
+def test_targets_hold_figures_against_real_motion_and_retrieval(made, holds):
+    assert [line.passed for line in targets(figures_of(*made))] == holds
+    found = figures_of(*made)
+    for row in found.values():
+        row.pop("multimodality", None)
+    assert [line.passed for line in targets(found)] == holds[:-1]

@@ -95,7 +95,9 @@ def test_the_whole_report_from_the_command_line(data: Path, model: Path, evaluat
     assert report["confusion"]["real_accuracy"] > 0.95
     assert {check["name"].split(",")[0] for check in report["body"]} >= {"bone lengths", "foot slide on the ground"}
     text = (tmp_path / "a" / "report.md").read_text(encoding="utf-8")
-    for picture in ("steps.png", "guidance.png", "residual_layers.png", "actions.png"):
+    assert "| FID | " in text
+    pictures = ("steps", "guidance", "residual_layers", "actions", "clips", "seeds", "furthest")
+    for picture in (f"{name}.png" for name in pictures):
         assert f"({picture})" in text
         assert (tmp_path / "a" / picture).stat().st_size > 5000
 

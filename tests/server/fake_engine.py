@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import zlib
+from dataclasses import replace
 
 import numpy as np
 
 from protocol.skeleton import default_skeleton
 from server.motion import rotation as rot
+from server.motion.in_turn import first_share
 from server.motion.motion import Motion, MotionRequest
 
 FPS = 20.0
@@ -42,6 +44,7 @@ class FakeEngine:
     fps = FPS
     max_frames = 196
     context_frames = 20
+    one_action = False
 
     def __init__(self, gate: threading.Event | None = None) -> None:
         self.skeleton = default_skeleton()
@@ -60,10 +63,10 @@ class FakeEngine:
         return [self.make(request) for request in requests]
 
     def make(self, request: MotionRequest) -> Motion:
-        frames = request.frames or DEFAULT_FRAMES
-        if request.context is None:
-            return walk(request.text, frames)
-        return walk(request.text, frames, request.context.root[-1], float(request.context.heading[-1]))
+        total = request.frames or DEFAULT_FRAMES * (1 + len(request.rest))
+        frames = first_share(total, [1.0] * (1 + len(request.rest)), 4, 20)
+        start = (request.context.root[-1], float(request.context.heading[-1])) if request.context is not None else ()
+        return replace(walk(request.text, frames, *start), left=total - frames)
 
     def motion_from_pose(self, root: np.ndarray, rotations: np.ndarray) -> Motion:
         frames = len(root)

@@ -12,7 +12,7 @@ from protocol import limits
 from protocol.client import Client, ClientConfig, FrameBlock, Restarted, connect
 from protocol.messages import Error, PromptStatus
 from protocol.poses import Poses
-from server.app import serve
+from server.app import Cluster, serve
 from server.config import ServeConfig
 from server.motion import rotation as rot
 
@@ -49,8 +49,10 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: FakeEngine | None = None, *, load=None, observers=(), bound: float = BOUND, **settings):
-    engine, clock, stop = engine or FakeEngine(), Clock(), asyncio.Event()
+async def running(
+    engine: FakeEngine | Cluster | None = None, *, load=None, observers=(), clock=None, bound: float = BOUND, **settings
+):
+    engine, clock, stop = engine or FakeEngine(), clock or Clock(), asyncio.Event()
     defaults = {"port": 0, "tick_seconds": 0.002, "close_timeout": 0.5}
     ready = asyncio.get_running_loop().create_future()
     config = ServeConfig(**{**defaults, **settings})

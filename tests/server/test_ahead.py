@@ -2,27 +2,18 @@
 
 import numpy as np
 import pytest
+from player import SETTINGS
 from test_track import FPS, RATE, shown, standing
 
 from server.ahead import MOST, STRETCH_SECONDS, Ahead
+from server.latency import Latency
 from server.motion.steering import Target
+from server.prompts import Entry
 from server.ticks import Ticks
-from server.timeline import CharacterTimeline, Entry, Latency, TimelineSettings
+from server.timeline import CharacterTimeline
 from server.track import Track, make
 
 TICK = 1 / 30
-SETTINGS = TimelineSettings(
-    fps=FPS,
-    frame_rate=RATE,
-    lead=0.25,
-    max_ahead=2.0,
-    horizon=3.0,
-    half_life=0.1,
-    idle_text="stands",
-    idle_frames=80,
-    context_frames=8,
-    max_frames=196,
-)
 
 
 def wandering(seed: int) -> Track:
@@ -73,9 +64,7 @@ def test_no_tick_makes_more_than_its_share_and_none_runs_dry():
     for tick in range(1, 150):
         now = tick * TICK
         before = [timeline.made_ahead(now) for timeline in timelines]
-        while ahead.work(
-            now
-        ):  # at first all are short of frames in the same tick, and those sent meanwhile need not wait
+        while ahead.work(now) == 0.0:  # at first all are short of frames in the same tick, and need not wait
             pass
         after = [timeline.made_ahead(now) for timeline in timelines]
         made.append(sum(new != old for new, old in zip(after, before, strict=True)))
@@ -90,14 +79,25 @@ def test_one_go_is_bounded():
     late = 0.25  # all are short of frames by now
     ahead = Ahead(lambda: timelines, 1.0)
     goes = 0
-    more = True
-    while more:
+    pause = 0.0
+    while pause == 0.0:
         before = [timeline.made_ahead(late) for timeline in timelines]
-        more = ahead.work(late)
+        pause = ahead.work(late)
         after = [timeline.made_ahead(late) for timeline in timelines]
         assert 0 < sum(new != old for new, old in zip(after, before, strict=True)) <= MOST
         goes += 1
     assert goes == 3
+
+
+@pytest.mark.parametrize("count", [1, 40, 300])
+def test_what_is_used_up_is_made_in_portions_that_come_the_sooner_the_more_there_are(count):
+    timelines = playing(count)
+    for timeline in timelines:
+        make([timeline.to_make(0.0, 2.0 * STRETCH_SECONDS)])
+    pause = Ahead(lambda: timelines, TICK).work(0.0)
+    wanted = count * TICK / STRETCH_SECONDS + 1  # in a tick
+    assert pause <= TICK
+    assert wanted <= MOST * TICK / pause <= max(MOST, wanted + 1)
 
 
 def test_who_needs_it_most_comes_first():
@@ -114,7 +114,7 @@ def test_paused_characters_and_ended_motion_are_left_alone():
     timelines[0].pause(0.0)
     make([timelines[1].to_make(0.0, 100.0)])
     assert [timeline.made_ahead(0.0) for timeline in timelines] == [None, None]
-    assert Ahead(lambda: timelines, TICK).work(0.0) is False
+    assert Ahead(lambda: timelines, TICK).work(0.0) == TICK
 
 
 @pytest.mark.parametrize("count", [2, 15, 64])
@@ -132,3 +132,5 @@ def test_ticks_come_evenly_and_missed_ones_are_left_out():
     assert 5.0 < first <= 5.1
     assert ticks.after(first) == pytest.approx(first + 0.1)
     assert ticks.after(first + 0.35) == pytest.approx(first + 0.4)
+    assert ticks.last(first + 0.35) == pytest.approx(first + 0.3)
+    assert ticks.last(first) == pytest.approx(first)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine, walk
 
-from server.batcher import Batcher, BusyError
+from server.backend import BusyError
+from server.batcher import Batcher
 from server.model_calls import GenerationError
 from server.motion.motion import Motion, MotionRequest
 

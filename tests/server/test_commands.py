@@ -107,6 +107,16 @@ class TestOneSentence:
             MotionRequest("a person waves"),
         ]
 
+    def test_several_actions_are_one_motion_of_the_asked_length(self, model: Path, tmp_path: Path, monkeypatch):
+        asked: list[MotionRequest] = []
+        make = Engine.generate
+        monkeypatch.setattr(Engine, "generate", lambda self, requests: asked.extend(requests) or make(self, requests))
+        path = tmp_path / "both.npz"
+        assert generate(model, "a person walks, then waves", "--seconds", "3.3", "-o", path) == 0
+        assert [request.text for request in asked] == ["a person walks", "a person waves"]
+        made = arrays(path)
+        assert (len(made["root"]), str(made["text"])) == (66, "a person walks, then waves")
+
     def test_the_motion_goes_onto_a_character(self, model: Path, tmp_path: Path):
         for number, path in enumerate((tmp_path / "mannequin.glb", tmp_path / "again.glb")):
             rig = ("--rig", tmp_path / "mannequin.glb") if number else ()

@@ -11,7 +11,9 @@ from server.engine import Engine, load_engine, next_size
 from server.models.checkpoint import CheckpointError
 from server.motion import kinematics
 from server.motion import rotation as rot
+from server.motion.in_turn import generate_in_turn
 from server.motion.motion import Motion, MotionRequest
+from server.motion.transition import append, top_speeds
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,46 @@ def test_a_continuation_starts_where_the_context_stands(engine: Engine, angle):
     np.testing.assert_allclose(moved.root, expected.root, atol=1e-6)
     assert degrees(moved.rotations, expected.rotations).max() < 1e-3
     assert len(plain) == 40
+
+
+class TestSentencesThatShareTheirFrames:
+    def test_the_first_gets_its_share_and_the_rest_is_left(self, engine: Engine):
+        rest = ("a person waves", "a person bows")
+        given, chosen, alone = engine.generate(
+            [
+                MotionRequest("a person walks", frames=150, rest=rest),
+                MotionRequest("a person walks", rest=rest),
+                MotionRequest("a person walks", frames=30, rest=rest),
+            ]
+        )
+        assert len(given) % 4 == 0
+        assert (len(given) >= 20, given.left >= 40) == (True, True)
+        assert len(given) + given.left == 150
+        assert len(chosen) + chosen.left <= engine.max_frames
+        assert (len(alone), alone.left) == (30, 0)
+
+    def test_they_are_made_in_turn_as_one_motion(self, engine: Engine):
+        sentence = "a person walks, then waves"
+        requests = [
+            MotionRequest(sentence, frames=101, seed=4),
+            MotionRequest("a person bows", frames=40, seed=4),
+            MotionRequest(sentence, frames=196, seed=4),
+        ]
+        both, single, longest = generate_in_turn(engine, requests)
+        assert [len(motion) for motion in (both, single, longest)] == [101, 40, 196]
+        first = engine.generate([MotionRequest("a person walks", frames=101, seed=4, rest=("a person waves",))])[0]
+        second = engine.generate([MotionRequest("a person waves", frames=first.left, seed=5, context=first)])[0]
+        joined = append(first, second, engine.fps, fastest=top_speeds(engine.skeleton))
+        np.testing.assert_allclose(both.root, joined.root, atol=1e-4)
+        assert degrees(both.rotations, joined.rotations).max() < 0.1
+        again = generate_in_turn(engine, requests)[0]
+        np.testing.assert_array_equal(again.rotations, both.rotations)
+
+    def test_a_model_of_whole_sentences_is_asked_once(self, engine: Engine, monkeypatch):
+        monkeypatch.setattr(engine, "one_action", False)
+        request = MotionRequest("a person walks, then waves", frames=60)
+        (whole,) = generate_in_turn(engine, [request])
+        np.testing.assert_array_equal(whole.root, engine.generate([request])[0].root)
 
 
 def test_frames_outside_an_edit_stay_bit_identical_and_the_seams_are_small(engine: Engine):

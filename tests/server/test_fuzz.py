@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from protocol import codec, limits
 from protocol.errors import ProtocolError
-from protocol.messages import CLIENT_MODELS, SERVER_MODELS, Control, Generate, Playhead, Prompt, Steer, Timeline
+from protocol.messages import CLIENT_MODELS, SERVER_MODELS, Control, Generate, Playhead, Prompt, Steer
 from protocol.vectors.encodings import Style, write
-from server.session import Session
+from server.characters import Characters
 from tests.benchmarks import fuzz, fuzz_targets
 from tests.benchmarks.fuzz_inputs import Inputs, golden
 from tests.benchmarks.fuzz_targets import SessionTarget, codec_target
@@ -183,16 +183,15 @@ def test_the_inputs_reach_both_sides_of_every_decision():
 @pytest.mark.parametrize(
     ("broken", "replacement"),
     [
-        ("_on_prompt", lambda self, message, now: 1 / 0),
-        ("_on_playhead", lambda self, message, now: self._outbox.put(b"\xc1") and None),
-        ("_on_steer", lambda self, message, now: self._outbox.put(msgpack.packb({"type": "error"})) and None),
+        ("play", lambda self, message, now, others: 1 / 0),
+        ("playhead", lambda self, message, now: self._replies.outbox.put(b"\xc1") and None),
+        ("steer", lambda self, message, now: self._replies.outbox.put(msgpack.packb({"type": "error"})) and None),
     ],
     ids=["internal error", "not msgpack", "not a message"],
 )
 def test_a_broken_session_is_found(monkeypatch, broken, replacement):
-    kind = {"_on_prompt": Prompt, "_on_playhead": Playhead, "_on_steer": Steer}[broken]
     target = SessionTarget(2)
-    monkeypatch.setitem(Session._HANDLERS, kind, replacement)
+    monkeypatch.setattr(Characters, broken, replacement)
     with pytest.raises(fuzz.FailureError, match="session, input"):
         run_session(target)
 
@@ -202,7 +201,7 @@ def test_a_leak_is_found(monkeypatch):
     secret = target.secrets[2].decode()
     told = {"code": "busy", "message": f"{secret} plays"}
     leak = msgpack.packb({"type": "error", **told})
-    monkeypatch.setitem(Session._HANDLERS, Timeline, lambda self, message, now: self._outbox.put(leak) and None)
+    monkeypatch.setattr(Characters, "playhead", lambda self, message, now: self._replies.outbox.put(leak) and None)
     with pytest.raises(fuzz.FailureError, match="session, input"):
         run_session(target)
 

@@ -1,73 +1,14 @@
-"""The session without a socket: what each message is answered with."""
-
-import random
+"""The session without a socket: its beginning, and what is wrong with a message."""
 
 import msgpack
-import numpy as np
 import pytest
-from fake_engine import FakeEngine
+from peer import Peer, greeted, only_error
 
 from protocol import limits
-from protocol.codec import FrameBlock, read_frames, unpack, validate_server
 from protocol.errors import CloseCode
-from protocol.messages import Clip, Error, PromptStatus, Welcome
-from protocol.poses import pack_poses
+from protocol.messages import Error, Welcome
 from protocol.skeleton import default_skeleton
 from server.config import ServeConfig
-from server.greeting import ModelInfo
-from server.motion.motion import EditRequest
-from server.session import Session
-from server.timeline import Latency
-
-MODEL = ModelInfo("fake", 20.0, default_skeleton(), 196, 20, edits=True)
-
-
-class Peer:
-    """A client at the other end of a session, with the clock in its hand."""
-
-    def __init__(self, config: ServeConfig | None = None, model: ModelInfo = MODEL, **kwargs) -> None:
-        self.session = Session("s1", config or ServeConfig(), model, Latency(0.1), random.Random(1), **kwargs)
-        self.engine = FakeEngine()
-        self.now = 100.0
-        self.jobs = []
-
-    def raw(self, data: bytes | str) -> list:
-        self.session.receive(data, self.now)
-        return self.output()
-
-    def say(self, type_: str, **fields) -> list:
-        return self.raw(msgpack.packb({"type": type_, **fields}))
-
-    def hello(self, **fields) -> list:
-        return self.say("hello", version=1, **fields)
-
-    def output(self) -> list:
-        messages = [unpack(data) for data in self.session.output(self.now)]
-        self.jobs += self.session.take_jobs()
-        return [read_frames(m) if m["type"] == "frames" else validate_server(m) for m in messages]
-
-    def answer(self) -> list:
-        jobs, self.jobs = self.jobs, []
-        for job in jobs:
-            if isinstance(job.request, EditRequest):
-                source = self.engine.motion_from_pose(job.request.root, job.request.rotations)
-                result = self.engine.edit(source, job.request.ranges, job.request.text)
-            else:
-                result = self.engine.make(job.request)
-            self.session.deliver(job.number, result, self.now)
-        return self.output()
-
-
-def greeted(**kwargs) -> Peer:
-    peer = Peer(**kwargs)
-    assert isinstance(peer.hello()[0], Welcome)
-    return peer
-
-
-def only_error(messages: list) -> Error:
-    assert len(messages) == 1
-    assert isinstance(messages[0], Error)
-    return messages[0]
 
 
 def test_welcome_says_what_was_agreed():
@@ -142,142 +83,6 @@ def test_too_big_closes():
     assert peer.session.closing.code == 4009
 
 
-def test_prompt_to_frames():
-    peer = greeted()
-    (accepted,) = peer.say("prompt", id="p1", text="  a person walks ", seconds=1.1, seed=5)
-    assert (accepted.status, accepted.id, accepted.character) == ("accepted", "p1", "main")
-    assert peer.jobs[0].request.text == "a person walks"
-    assert peer.jobs[0].request.frames == 24  # 1.1 s rounded to the model's 0.2 s, half up
-    started, frames = peer.answer()[:2]
-    assert (started.status, started.frame, started.seed) == ("started", 0, 5)
-    assert started.seconds == pytest.approx(1.2)
-    assert isinstance(frames, FrameBlock)
-    assert (frames.first, frames.prompt, len(frames.poses)) == (0, "p1", 8)
-
-
-def test_a_seed_left_open_is_drawn():
-    peer = greeted()
-    peer.say("prompt", id="p1", text="walk")
-    peer.say("prompt", id="p2", text="walk", character="other")
-    assert len({job.request.seed for job in peer.jobs}) == 2
-
-
-def test_duplicate_ids_limits_and_whole_timelines():
-    peer = greeted(config=ServeConfig(max_characters=2, max_queued_prompts=3))
-    peer.say("prompt", id="p1", text="walk")
-    assert only_error(peer.say("prompt", id="p1", text="wave", character="b")).code == "duplicate_id"
-    assert only_error(peer.say("prompt", id="p1", text="wave", mode="queue")).code == "duplicate_id"
-    assert [m.status for m in peer.say("prompt", id="p1", text="wave")] == ["cancelled", "accepted"]
-    peer.answer()
-    for at in range(3):
-        peer.say("prompt", id=f"q{at}", text="wave", mode="queue")
-    full = only_error(peer.say("prompt", id="q9", text="wave", mode="queue"))
-    assert (full.code, full.id) == ("too_many_prompts", "q9")
-    prompts = [{"id": f"t{at}", "text": "walk"} for at in range(2)]
-    assert [m.status for m in peer.say("timeline", character="b", prompts=prompts)] == ["accepted"] * 2
-    refused = only_error(peer.say("timeline", id="t", character="b", mode="queue", prompts=[{"id": "q1", "text": "a"}]))
-    assert (refused.code, refused.field) == ("duplicate_id", "prompts[0].id")
-    assert only_error(peer.say("prompt", id="c1", text="walk", character="c")).code == "too_many_characters"
-    assert [m.status for m in peer.say("control", action="remove", character="b")] == ["cancelled"] * 2
-    assert [m.status for m in peer.say("prompt", id="c1", text="walk", character="c")] == ["accepted"]
-
-
-def test_superseded_jobs_are_cancelled_and_their_answers_ignored():
-    peer = greeted()
-    peer.say("prompt", id="p1", text="walk")
-    (old,) = peer.jobs
-    peer.jobs = []
-    peer.say("prompt", id="p2", text="wave")
-    assert peer.session.take_cancelled() == [old.number]
-    peer.session.deliver(old.number, peer.engine.make(old.request), peer.now)
-    assert peer.output() == []
-    started = peer.answer()[0]
-    assert (started.id, started.status) == ("p2", "started")
-
-
-def test_busy_model_is_asked_again_later():
-    peer = greeted()
-    peer.say("prompt", id="p1", text="walk")
-    peer.session.refuse_job(peer.jobs.pop().number, "full", peer.now)
-    assert peer.output() == []
-    assert peer.jobs == []
-    peer.now += 0.3
-    peer.output()
-    assert isinstance(peer.answer()[0], PromptStatus)
-
-
-def test_a_model_that_never_answers_fails_the_prompt():
-    peer = greeted(config=ServeConfig(generation_timeout=5.0))
-    peer.say("prompt", id="p1", text="walk", on_end="hold")
-    peer.say("generate", id="g1", text="walk")
-    numbers = [job.number for job in peer.jobs]
-    peer.now += 5.1
-    failed, error = sorted(peer.output(), key=lambda message: message.type, reverse=True)
-    assert (failed.status, error.code) == ("failed", "generation_failed")
-    assert "5 s" in failed.reason
-    assert sorted(peer.session.take_cancelled()) == numbers
-
-
-def test_generate_gives_a_clip():
-    peer = greeted()
-    peer.say("generate", id="g1", text="walk", seconds=2.0, frame_rate=30, seed=3, steps=5, guidance=2.0)
-    request = peer.jobs[0].request
-    assert (request.frames, request.seed, request.steps, request.guidance) == (40, 3, 5, 2.0)
-    (clip,) = peer.answer()
-    assert isinstance(clip, Clip)
-    assert (clip.id, clip.frame_rate, clip.seed) == ("g1", 30.0, 3)
-    assert clip.count == 59  # from the first model frame to the last
-
-
-def test_too_many_requests_are_busy_and_ids_must_differ():
-    peer = greeted()
-    for at in range(4):
-        assert peer.say("generate", id=f"g{at}", text="walk") == []
-    assert only_error(peer.say("generate", id="g9", text="walk")).code == "busy"
-    peer.answer()
-    peer.say("generate", id="g1", text="walk")
-    assert only_error(peer.say("generate", id="g1", text="walk")).code == "duplicate_id"
-
-
-def test_a_failed_clip_is_an_error_with_its_id():
-    peer = greeted()
-    peer.say("generate", id="g1", text="walk")
-    peer.session.deliver(peer.jobs[0].number, RuntimeError("out of memory"), peer.now)
-    error = only_error(peer.output())
-    assert (error.code, error.id) == ("generation_failed", "g1")
-    assert "out of memory" in error.message
-
-
-@pytest.mark.parametrize("encoding", ["float32", "int16"])
-@pytest.mark.parametrize("rate", [20.0, 30.0, 47.5, 120.0])
-def test_edit_leaves_everything_else_bit_identical(encoding, rate):
-    peer = greeted()
-    peer.say("generate", id="g1", text="walk", seconds=2.0, frame_rate=rate)
-    poses = peer.answer()[0].poses()
-    count = len(poses)
-    ranges = [[3, 9], [9, 10], [count - 5, count]]
-    blocks = dict(zip(("root", "rotations", "contacts"), pack_poses(poses, encoding), strict=True))
-    fields = {"id": "e1", "text": "wave", "frame_rate": rate, "count": count, "encoding": encoding, "ranges": ranges}
-    assert peer.say("edit", **fields, **blocks) == []
-    (clip,) = peer.answer()
-    for name, size in (("root", 12), ("rotations", 352 if encoding == "float32" else 176), ("contacts", 1)):
-        own = np.frombuffer(blocks[name], np.uint8).reshape(count, size)
-        new = np.frombuffer(getattr(clip, name), np.uint8).reshape(count, size)
-        outside = np.ones(count, bool)
-        for start, end in ranges:
-            outside[start:end] = False
-        np.testing.assert_array_equal(new[outside], own[outside])
-    changed = (clip.poses().rotations != poses.rotations).any(axis=(1, 2))
-    assert changed[5]
-    assert changed[count - 2]
-
-
-def test_edit_without_an_engine_for_it_is_unsupported():
-    model = ModelInfo("fake", 20.0, default_skeleton(), 196, 20, edits=False)
-    peer = Peer(model=model)
-    assert "edit" not in peer.hello()[0].supports
-
-
 def test_rate_limit_answers_once_a_second_and_playheads_do_not_count():
     peer = greeted()
     peer.say("prompt", id="p", text="walk")
@@ -305,18 +110,9 @@ def test_too_many_errors_close_but_not_slow_ones():
     assert peer.session.closing.code == 4008
 
 
-def test_a_playhead_never_sent_is_an_invalid_field():
-    peer = greeted()
-    peer.say("prompt", id="p", text="walk")
-    peer.answer()
-    error = only_error(peer.say("playhead", frame=8))
-    assert (error.code, error.field, error.character) == ("invalid_field", "frame", "main")
-    assert not any(isinstance(message, Error) for message in peer.say("playhead", frame=7))
-
-
 def test_a_fault_of_the_server_is_told_and_survived(monkeypatch):
     peer = greeted()
-    monkeypatch.setattr("server.session.generate_request", lambda *_: 1 / 0)
+    monkeypatch.setattr("server.clip_requests.generate_request", lambda *_: 1 / 0)
     error = only_error(peer.say("generate", id="g1", text="walk"))
     assert (error.code, error.id) == ("internal", "g1")
     assert [m.status for m in peer.say("prompt", id="p", text="walk")] == ["accepted"]

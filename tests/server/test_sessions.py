@@ -4,17 +4,14 @@ import random
 
 import msgpack
 import pytest
+from peer import MODEL
 
 from protocol.codec import unpack, validate_server
 from protocol.messages import Welcome
-from protocol.skeleton import default_skeleton
 from server.config import ServeConfig
-from server.greeting import ModelInfo
+from server.latency import Latency
 from server.session import Session
 from server.sessions import Sessions
-from server.timeline import Latency
-
-MODEL = ModelInfo("fake", 20.0, default_skeleton(), 196, 20, edits=True)
 
 
 class House:
@@ -84,6 +81,31 @@ def test_the_number_of_dropped_sessions_is_bounded():
     assert house.sessions.parked == 2
     assert house.ended == [sessions[0][0].id, sessions[1][0].id]
     assert [house.enter(5.0, resume=welcome.resume)[1].resumed for _, welcome in sessions] == [False, False, True, True]
+
+
+def test_the_characters_of_dropped_sessions_are_bounded_and_the_oldest_go_first():
+    house = House(max_parked_characters=5)
+    entered = [house.enter() for _ in range(4)]
+    for at, ((session, _), count) in enumerate(zip(entered, (2, 3, 0, 1), strict=True)):
+        for number in range(count):
+            house.say(session, "prompt", 0.0, id=f"p{number}", text="walk", character=f"c{number}")
+        assert house.drop(session, float(at))
+    assert house.ended == [entered[0][0].id]
+    assert (house.sessions.parked, house.sessions.parked_characters) == (3, 4)
+    resumed = [house.enter(5.0, resume=welcome.resume)[1].resumed for _, welcome in entered]
+    assert resumed == [False, True, True, True]
+
+
+def test_a_session_with_too_many_characters_is_not_kept_and_ends_no_other():
+    house = House(max_parked_characters=2)
+    small, large = house.enter()[0], house.enter()[0]
+    for session, count in ((small, 1), (large, 3)):
+        for number in range(count):
+            house.say(session, "prompt", 0.0, id=f"p{number}", text="walk", character=f"c{number}")
+    assert house.drop(small, 1.0)
+    assert not house.drop(large, 2.0)
+    assert house.ended == [large.id]
+    assert house.sessions.parked == 1
 
 
 def test_clients_that_only_drop_push_out_no_one_who_had_a_stream():

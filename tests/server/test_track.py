@@ -1,5 +1,7 @@
 """Feet on the client's frames: locked across splices, without touching what may have been sent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -135,3 +137,15 @@ def test_what_is_shown_does_not_depend_on_when_it_is_asked_for():
     ours, theirs = shown(at_once, 0, 140), shown(bit_by_bit, 0, 140)
     np.testing.assert_array_equal(ours.rotations, theirs.rotations)
     np.testing.assert_array_equal(ours.contacts, theirs.contacts)
+
+
+def test_the_model_gets_its_features_back_as_float32_over_every_splice():
+    track = Track(FPS, RATE, 0.1)
+    features = np.random.default_rng(1).normal(size=(60, 3))
+    for at in (0, 40):
+        track.splice(at, replace(standing(60), features=features))
+    context = track.context(50, 20)
+    assert context is not None
+    assert context.features.dtype == np.float32
+    wanted = np.concatenate([features[30:40], features[:10]])
+    np.testing.assert_array_equal(context.features, wanted.astype(np.float32))

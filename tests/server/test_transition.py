@@ -1,11 +1,13 @@
 """Joining motions: no pop at the seam, nothing left of the difference after a while."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from protocol.skeleton import default_skeleton
 from server.motion import rotation as rot
 from server.motion.motion import Motion
-from server.motion.transition import hold, inertialize, place_after, top_speeds
+from server.motion.transition import append, hold, inertialize, place_after, top_speeds
 
 FPS = 20.0
 SKELETON = default_skeleton()
@@ -40,6 +42,17 @@ def test_a_jump_becomes_smooth_and_fades():
     np.testing.assert_allclose(joined.root[-1], after.root[-1], atol=1e-3)
     assert rot.angle_between(joined.rotations[-1], after.rotations[-1]).max() < 1e-3
     np.testing.assert_allclose(np.linalg.norm(joined.rotations, axis=-1), 1.0, atol=1e-9)
+
+
+def test_two_become_one_motion_in_one_hemisphere():
+    before, after = moving(20, 1.0, 0.5), moving(40, -0.5, 0.8, seed=1)
+    after = replace(after, rotations=-after.rotations)
+    joined = append(before, after, FPS, fastest=top_speeds(SKELETON))
+    entered = inertialize(before, after, FPS, fastest=top_speeds(SKELETON))
+    np.testing.assert_array_equal(joined.rotations[:20], before.rotations)
+    assert rot.angle_between(joined.rotations[20:], entered.rotations).max() < 1e-6
+    np.testing.assert_allclose(joined.root[20:], entered.root)
+    assert (np.sum(joined.rotations[1:] * joined.rotations[:-1], axis=-1) > 0).all()
 
 
 def test_after_three_half_lives_less_than_a_tenth_is_left():

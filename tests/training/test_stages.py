@@ -80,6 +80,13 @@ def test_a_refined_decoder_makes_more_of_the_base_layer(data: Path, tmp_path: Pa
     assert torch.equal(rvq.encode(train.motion(0)[None]).indices, tokens)
 
 
+def test_captions_tell_whether_they_are_of_one_action_each():
+    single, several = ["a person walks"] * 97, ["a person walks, then waves"] * 3
+    assert stages.learnt_one_action([*single, *several])
+    assert not stages.learnt_one_action([*single, *several * 2])
+    assert not stages.learnt_one_action([])
+
+
 def test_rare_motion_is_favoured_by_group_and_by_family(data: Path):
     dataset = MotionDataset(data, "train")
     names = ["walk_tired", "walk_tired", "walk_happy", "kick_angry"]

@@ -141,9 +141,11 @@ def test_every_command_of_the_tutorial(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(bvh.read_bvh(tmp_path / "shown.bvh").values) > 30
 
 
-def test_a_tower_is_taken_for_text_only_and_must_be_one(tmp_path: Path, capsys):
+def test_options_of_one_model_are_refused_for_others_and_a_tower_must_be_one(tmp_path: Path, capsys):
     assert cli.main(["train", "rvq", "data", str(tmp_path), "--tower", "embedded"]) == 2
     assert "--tower belongs to train text, not to train rvq" in capsys.readouterr().err
+    assert cli.main(["train", "masked", "data", str(tmp_path), "--quantize-dropout", "0"]) == 2
+    assert "--quantize-dropout belongs to train rvq, not to train masked" in capsys.readouterr().err
     (tmp_path / "model").mkdir()
     assert cli.main(["train", "text", "data", str(tmp_path / "run"), "--tower", str(tmp_path / "model")]) == 2
     assert "has no text_config.json" in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""What the server needs of whatever makes its motions: the model thread of this process, or engines that run elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from server.model_calls import Request, Result
+
+Key = tuple[str, int]
+"""Owner and job number: a late result never reaches the owner's next job, nor another owner."""
+
+Deliver = Callable[[Result], None]
+
+
+class BusyError(RuntimeError):
+    """There is no room for another request."""
+
+
+class Backend(Protocol):
+    """All methods return at once, but for `stop`; `start`, `submit` and the cancels are called in the server's event loop."""
+
+    def start(self) -> None:
+        """Begins to take requests; once."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the model."""
+        ...
+
+    def memory(self) -> Mapping[str, int]:
+        """Bytes of this machine's GPU by kind; empty when it has none, or does not tell."""
+        ...
+
+    def replicas(self) -> Mapping[str, int]:
+        """Engines that run elsewhere, by state; empty when there are none."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why a request could not be answered now; None: it could."""
+        ...
+
+    def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
+        """Asks for a motion. ``deliver`` gets it, or the exception, at most once, from any thread; it must not block.
+
+        BusyError when too many wait already, or when it is stopping.
+        """
+        ...
+
+    def cancel(self, key: Key) -> None:
+        """The result is no longer wanted; harmless when unknown."""
+        ...
+
+    def cancel_owner(self, owner: str) -> None:
+        """Cancels all requests of an owner."""
+        ...
+
+    def stop(self, timeout: float) -> bool:
+        """Drops all requests and ends, called in a thread; False when it was still busy after ``timeout`` seconds."""
+        ...
