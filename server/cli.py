@@ -373,6 +373,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help="of the masked transformer (default: best validation loss)",
     )
     sampling = (
+        ("steps", int, "rounds in which the base layer is filled (default: 10)"),
         ("guidance", float, "how closely the base layer follows the text (default: 4)"),
         ("residual-guidance", float, "the same of the residual layers (default: 5)"),
         ("temperature", float, "of the base layer, 0 = always the most likely code (default: 1)"),

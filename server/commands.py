@@ -148,10 +148,11 @@ def evaluate(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     """``motionbridge export``: the trained models of a run as one bundle folder for ``serve --model``."""
+    from server.models.checkpoint import Sampling
     from server.training.stages import export_run
 
-    names = ("guidance", "residual_guidance", "temperature", "residual_temperature", "residual_layers", "order_noise")
-    sampling = {name: value for name in names if (value := getattr(args, name)) is not None}
+    names = (field.name for field in dataclasses.fields(Sampling))
+    sampling = {name: value for name in names if (value := getattr(args, name, None)) is not None}
     export_run(args.run, args.data, args.target, args.name, args.licence, sampling, args.weights)
     print(f"wrote {args.target}; try: motionbridge generate 'a person walks' --model {args.target} -o walk.bvh")
     return 0
