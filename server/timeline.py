@@ -140,7 +140,12 @@ class CharacterTimeline:
         self._next = min(self._next, first)
 
     def report(self, frame: int, now: float) -> bool:
-        """Takes a playhead report; False when that frame was never sent. Reports that go back are ignored."""
+        """Takes a playhead report; False when that frame was never sent. Reports that go back are ignored.
+
+        So are those before the first frame: what they tell of is a character of the same name that was removed.
+        """
+        if self.highest_sent < 0:
+            return True
         if frame > self.highest_sent:
             return False
         self._clock.report(frame, now)

@@ -104,3 +104,14 @@ def test_a_playhead_never_sent_is_an_invalid_field():
     error = only_error(peer.say("playhead", frame=8))
     assert (error.code, error.field, error.character) == ("invalid_field", "frame", "main")
     assert not any(isinstance(message, Error) for message in peer.say("playhead", frame=7))
+
+
+def test_a_playhead_of_a_removed_character_is_not_held_against_the_next_of_that_name():
+    peer = greeted()
+    peer.say("prompt", id="p", text="walk")
+    peer.answer()
+    peer.say("control", action="remove")
+    peer.say("prompt", id="q", text="wave")
+    assert not any(isinstance(message, Error) for message in peer.say("playhead", frame=7))
+    peer.answer()
+    assert only_error(peer.say("playhead", frame=8)).code == "invalid_field"
