@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from protocol.skeleton import Skeleton
 from server.motion.rotation import Array
@@ -32,7 +33,7 @@ class Motion:
     def __len__(self) -> int:
         return len(self.root)
 
-    def __getitem__(self, frames: slice) -> Motion:
+    def __getitem__(self, frames: slice | NDArray[np.int64]) -> Motion:
         return Motion(
             self.root[frames],
             self.rotations[frames],

@@ -119,8 +119,7 @@ def standing_clips(dataset: MotionDataset, count: int, seed: int) -> list[ExtraC
             frames = int(rng.integers(*_STANDING_FRAMES))
             there_and_back = np.concatenate([np.arange(start, stop), np.arange(stop - 2, start, -1)])
             order = np.resize(there_and_back, frames)
-            whole = _motion(dataset.motion(int(index)), dataset)
-            still = Motion(*(array[order] for array in vars(whole).values()))
+            still = _motion(dataset.motion(int(index)), dataset)[order]
             made.append(ExtraClip(_features(still, dataset), 0, STANDING, None))
             break
     return made

@@ -83,16 +83,16 @@ async def stream(url: str, texts: list[str]) -> list[np.ndarray]:
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be asked to end by a signal on Windows")
 async def test_a_character_walks_then_waves():
     async with asyncio.timeout(BOUND), serving() as url:
-        walks, waves = "a person walks forward", "a person waves with the right hand"
-        *shown, both = await stream(url, [walks, waves, f"{walks}, then waves with the right hand"])
+        walks, waves = "a person walks forward", "a person waves with the left hand"
+        *shown, both = await stream(url, [walks, waves, f"{walks}, then waves with the left hand"])
     walk, wave = (measure(positions, RATE) for positions in shown)
     assert not list(RULES["walk"].failures(walk))
-    assert not list(RULES["wave right"].failures(wave))
+    assert not list(RULES["wave left"].failures(wave))
     assert list(RULES["wave"].failures(walk)), "the rules must tell the two apart"
     assert list(RULES["walk"].failures(wave))
     half = len(both) // 2
     assert RULES["walk"].holds(measure(both[: half - 5], RATE)), "one sentence of the two shows both under one id"
-    assert RULES["wave right"].holds(measure(both[half + 5 :], RATE))
+    assert RULES["wave left"].holds(measure(both[half + 5 :], RATE))
 
 
 def test_the_checkpoint_is_small_and_says_whose_it_is():

@@ -39,6 +39,9 @@ class Recorder(Observer):
     def refused(self, code):
         self.told.append(("refused", code))
 
+    def engine_lost(self) -> None:
+        self.told.append(("lost",))
+
 
 def metrics(**now) -> Metrics:
     standing = {"connected": 0, "parked": 0, "characters": 0, "queue_depth": 0, "gpu_memory": {}, **now}
@@ -84,6 +87,7 @@ def test_several_observers_are_told_the_same():
     both.prompt_status("accepted")
     both.first_frame("s", "c", "p", 0.1)
     both.refused("busy")
+    both.engine_lost()
     assert recorders[0].told == recorders[1].told
     assert [told[0] for told in recorders[0].told] == [
         "batch",
@@ -94,6 +98,7 @@ def test_several_observers_are_told_the_same():
         "status",
         "first",
         "refused",
+        "lost",
     ]
 
 
