@@ -84,6 +84,8 @@ def train(args: argparse.Namespace) -> int:
     from server.training.captions import read_caption_sets
     from server.training.dataset import Balance
 
+    if args.captions is not None and args.model not in ("masked", "residual", "length"):
+        raise UsageError(f"--captions belongs to train masked, residual and length, not to train {args.model}")
     captions = () if args.captions is None else tuple(read_caption_sets(args.captions))
     sizes = stages.ModelSizes()
     if args.quantize_dropout is not None:

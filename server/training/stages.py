@@ -190,7 +190,7 @@ def token_clips(
     standing = [caption_set.captions for caption_set in caption_sets if STANDING in caption_set.clips]
     captions = [[clip.captions, *more] for clip, more in zip(dataset.clips, further, strict=True)]
     captions += [[clip.captions, *(standing if clip.source is None else further[clip.source])] for clip in extras]
-    texts = sorted({text for of_clip in captions for texts in of_clip for text in texts})
+    texts = sorted({text for sets in captions for one_set in sets for text in one_set})
     rng = random.Random(0)
     row = {text: index for index, text in enumerate(texts)}
     digest = hashlib.sha256(repr([(clip.clip_id, clip.frames) for clip in dataset.clips]).encode())
@@ -205,7 +205,7 @@ def token_clips(
         cache.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda partial: torch.save(tokens, partial))
     context = [0] * len(dataset.clips) + [extra.context // rvq.config.downsample for extra in extras]
-    rows = [[[row[text] for text in texts] for texts in of_clip] for of_clip in captions]
+    rows = [[[row[text] for text in one_set] for one_set in sets] for sets in captions]
     return TokenClips(tokens, rows, encode(texts), encode([misspell(text, rng) for text in texts]), context)
 
 

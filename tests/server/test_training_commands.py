@@ -181,3 +181,9 @@ def test_a_damaged_archive_of_motion_is_named(mocap: Path, tmp_path: Path, capsy
     (source / "mocap" / "takes.tar.xz").write_bytes(b"\xfd7zXZ\x00 and no more")
     assert run("prepare", "bvh", source, tmp_path / "data") == 2
     assert "takes.tar.xz is damaged" in one_line(capsys)
+
+
+def test_further_captions_are_refused_where_nothing_reads_them(tmp_path, capsys):
+    for kind in ("rvq", "text", "evaluator"):
+        assert cli.main(["train", kind, str(tmp_path), str(tmp_path), "--captions", str(tmp_path / "more.jsonl")]) == 2
+        assert f"not to train {kind}" in capsys.readouterr().err
