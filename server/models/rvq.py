@@ -26,7 +26,7 @@ __all__ = ["RVQVAE", "RVQCodes", "RVQConfig", "RVQLoss", "RVQOutput", "rvq_loss"
 
 ReconstructionLoss = Literal["l1", "l1_smooth", "l2"]
 
-RECONSTRUCTION_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+RECONSTRUCTION_LOSSES: Mapping[str, Callable[..., Tensor]] = {
     "l1": F.l1_loss,
     "l1_smooth": F.smooth_l1_loss,
     "l2": F.mse_loss,
@@ -213,16 +213,22 @@ def rvq_loss(
     kind: ReconstructionLoss = "l1_smooth",
     position_weight: float = 0.5,
     commit_weight: float = 0.02,
+    joint_weights: Tensor | None = None,
 ) -> RVQLoss:
     """The trainer's loss on motion (B, T, C); frames beyond the last whole token are not compared.
 
-    The local positions, channels 4 to 4 + 3 (J - 1) in both feature layouts, count once more.
+    The local positions, channels 4 to 4 + 3 (J - 1) in both feature layouts, count once more; with ``joint_weights``
+    (J - 1,), of the joints after the pelvis, some of them more than others.
     """
     reconstruction = output.reconstruction.float()
     target = motion[:, : reconstruction.shape[1]].float()
     compare = RECONSTRUCTION_LOSSES[kind]
     positions = slice(4, 4 + 3 * (joints - 1))
     whole = compare(reconstruction, target)
-    local = compare(reconstruction[..., positions], target[..., positions])
+    if joint_weights is None:
+        local = compare(reconstruction[..., positions], target[..., positions])
+    else:
+        each = compare(reconstruction[..., positions], target[..., positions], reduction="none")
+        local = (each * joint_weights.repeat_interleave(3)).mean()
     total = whole + position_weight * local + commit_weight * output.commit_loss
     return RVQLoss(total, whole, local, output.commit_loss)

@@ -129,7 +129,7 @@ class MotionDataset:
 
 
 class WindowBatches:
-    """Batches (B, window, C) of random windows."""
+    """Batches (B, window, C) of random windows of the clips that are long enough."""
 
     def __init__(self, dataset: MotionDataset, batch_size: int, window: int, balance: Balance) -> None:
         self._features, self._batch_size, self._window = dataset.features, batch_size, window
@@ -148,6 +148,29 @@ class WindowBatches:
             for index, place in zip(chosen, places, strict=True)
         ]
         return torch.stack([self._features[start : start + self._window] for start in starts])
+
+
+class LayeredWindows(NamedTuple):
+    """Motion (B, W, C), normalised, and from how many quantiser layers it is to be decoded; None: the model's own rule."""
+
+    motion: Tensor
+    layers: int | None
+
+
+class LayeredBatches:
+    """Batches of one of ``windows``, ``base_share`` of them for the base layer alone, the others for one of ``others``.
+
+    A small model's motion is mostly decoded from its base layer, so codes and decoder must make the most of that one.
+    """
+
+    def __init__(self, windows: Sequence[WindowBatches], base_share: float, others: Sequence[int | None]) -> None:
+        self._windows, self._base_share, self._others = windows, base_share, others
+
+    def draw(self, step: int, generator: torch.Generator) -> LayeredWindows:
+        layers, other, window = torch.rand(3, generator=generator).tolist()
+        chosen = self._windows[int(window * len(self._windows))].draw(step, generator)
+        base = not self._others or layers < self._base_share
+        return LayeredWindows(chosen, 1 if base else self._others[int(other * len(self._others))])
 
 
 class TokenBatch(NamedTuple):

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from server.models.rvq import RVQVAE, Decoder, RVQOutput, rvq_loss
-from server.training.dataset import MotionDataset, WindowBatches
+from server.models.rvq import RVQVAE, Decoder, RVQOutput
+from server.training.dataset import LayeredWindows, MotionDataset
 from server.training.devices import resolve_device
-from server.training.stages import StageConfig, load_rvq, reconstruction_error
+from server.training.stages import StageConfig, layered_batches, load_rvq, reconstruction_error, reconstruction_loss
 from server.training.train_config import TrainConfig
 from server.training.trainer import Trainer, TrainResult, load_weights
 
@@ -29,47 +28,26 @@ DECODER_TRAINING = TrainConfig(
 BASE_SHARE = 0.7  # of the batches that are decoded from the base layer alone; the others have two layers to all
 
 
-class Refinement(NamedTuple):
-    """A batch's motion (B, T, C), normalised, and how many layers it is decoded from."""
-
-    motion: Tensor
-    layers: int
-
-
-class RefinementBatches:
-    """Windows of motion, each batch with a number of layers in 1..``quantizers``."""
-
-    def __init__(self, windows: WindowBatches, quantizers: int) -> None:
-        self._windows, self._quantizers = windows, quantizers
-
-    def draw(self, step: int, generator: Generator) -> Refinement:
-        layers = 1
-        if self._quantizers > 1 and float(torch.rand((), generator=generator)) >= BASE_SHARE:
-            layers = int(torch.randint(2, self._quantizers + 1, (), generator=generator))
-        return Refinement(self._windows.draw(step, generator), layers)
-
-
 def train_decoder(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fresh: bool = False) -> TrainResult:
     """Train the decoder of the RVQ-VAE in ``run`` on; validation is root-relative MPJPE (mm) of the base layer alone."""
     train, validation = MotionDataset(data, "train"), MotionDataset(data, "val")
     # The trainer moves and switches the decoder alone; encoder and quantiser stay in evaluation mode, so nothing updates them.
     rvq = load_rvq(run, train.layout.channels, stage.sizes).to(resolve_device(config.device))
-    joints = train.layout.joints
+    measure = reconstruction_loss(train.layout, stage)
 
-    def loss(decoder: Decoder, batch: Refinement, generator: Generator) -> Mapping[str, Tensor]:
+    def loss(decoder: Decoder, batch: LayeredWindows, generator: Generator) -> Mapping[str, Tensor]:
         codes = rvq.encode(batch.motion, batch.layers)
         reconstruction = decoder(codes.latent.transpose(1, 2)).transpose(1, 2)
         zero = torch.zeros((), device=reconstruction.device)
-        losses = rvq_loss(RVQOutput(reconstruction, zero, zero, codes.indices), batch.motion, joints)
+        losses = measure(RVQOutput(reconstruction, zero, zero, codes.indices), batch.motion)
         return {"loss": losses.total, "reconstruction": losses.reconstruction}
 
     def validate(decoder: Decoder) -> Mapping[str, float]:
         errors = {layers: reconstruction_error(rvq, validation, layers) for layers in (1, stage.sizes.quantizers)}
         return {f"mpjpe_mm_{layers}": error for layers, error in errors.items()} | {"loss": errors[1]}
 
-    windows = WindowBatches(train, config.batch_size, stage.window, stage.balance)
-    batches = RefinementBatches(windows, stage.sizes.quantizers)
-    identity = {"model": asdict(rvq.config), "window": stage.window}
+    batches = layered_batches(train, config, stage, BASE_SHARE, range(2, stage.sizes.quantizers + 1))
+    identity = {"model": asdict(rvq.config), "windows": stage.windows}
     return Trainer(rvq.decoder, loss, batches, config, run / FOLDER, validate, identity=identity, fresh=fresh).run()
 
 

@@ -23,12 +23,15 @@ from server.models.checkpoint import Bundle, BundleConfig, Sampling, save_bundle
 from server.models.length import LengthConfig, LengthEstimator, length_loss
 from server.models.masked import MaskedConfig, MaskedTransformer, masked_loss
 from server.models.residual import ResidualConfig, ResidualTransformer, residual_loss
-from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
+from server.models.rvq import RVQVAE, RVQConfig, RVQLoss, RVQOutput, rvq_loss
+from server.motion.features import FeatureLayout
 from server.sentences import actions
 from server.training.augment import ExtraClip, standing_clips, transition_clips
 from server.training.captions import STANDING, CaptionSet, captions_of, check_patterns
 from server.training.dataset import (
     Balance,
+    LayeredBatches,
+    LayeredWindows,
     MotionDataset,
     TokenBatch,
     TokenBatches,
@@ -46,6 +49,11 @@ TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
 _FEW = 0.05  # of the captions
 _EXTRAS_A_CLIP = 2  # made examples of a kind for each recorded clip, at most: a small dataset has no use for more
+JOINT_WEIGHTS = tuple(
+    (f"{side}_{joint}", weight)
+    for joint, weight in {"wrist": 4.0, "elbow": 2.0, "ankle": 1.5, "foot": 1.5}.items()
+    for side in ("left", "right")
+)
 FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is seen
 
 
@@ -83,12 +91,18 @@ class ExtraConfig:
 class StageConfig:
     """What a stage needs beside :class:`TrainConfig`.
 
-    ``balance`` weighs rare motion up. ``crop``, ``cond_noise``: see :class:`~server.training.dataset.TokenBatches`.
-    ``captions`` are further ones, see :mod:`server.training.captions`.
+    ``windows`` are the lengths in frames that the RVQ-VAE sees, the shorter for clips that the longer leaves out;
+    ``base_share`` of its batches are decoded from the base layer alone. ``joint_weights`` and ``position_weight`` say how
+    much more the places of joints count than the other features (1 where no weight is given): a wave is a small movement of
+    one hand, but left out it is another action. ``balance`` weighs rare motion up. ``crop``, ``cond_noise``: see
+    :class:`~server.training.dataset.TokenBatches`. ``captions`` are further ones, see :mod:`server.training.captions`.
     """
 
     sizes: ModelSizes = field(default_factory=ModelSizes)
-    window: int = 64
+    windows: tuple[int, ...] = (64, 36)
+    base_share: float = 0.5
+    position_weight: float = 1.5
+    joint_weights: tuple[tuple[str, float], ...] = JOINT_WEIGHTS
     balance: Balance = field(default_factory=Balance)
     crop: float = 0.5
     cond_noise: float = 0.3
@@ -125,11 +139,11 @@ def train_rvq(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fr
     model_config = rvq_config(train.layout.channels, stage.sizes)
     torch.manual_seed(config.seed)
     model = RVQVAE(model_config)
-    joints = train.layout.joints
+    measure = reconstruction_loss(train.layout, stage)
 
-    def loss(model: RVQVAE, motion: Tensor, generator: Generator) -> Mapping[str, Tensor]:
-        output = model(motion, generator=generator)
-        losses = rvq_loss(output, motion, joints)
+    def loss(model: RVQVAE, batch: LayeredWindows, generator: Generator) -> Mapping[str, Tensor]:
+        output = model(batch.motion, batch.layers, generator)
+        losses = measure(output, batch.motion)
         return {
             "loss": losses.total,
             "reconstruction": losses.reconstruction,
@@ -141,11 +155,40 @@ def train_rvq(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fr
         return {
             f"mpjpe_mm_{layers}": reconstruction_error(model, validation, layers)
             for layers in (1, stage.sizes.quantizers)
-        } | {"loss": reconstruction_error(model, validation, stage.sizes.quantizers)}
+        } | {"loss": reconstruction_error(model, validation, 1)}
 
-    batches = WindowBatches(train, config.batch_size, stage.window, stage.balance)
-    identity = {"model": asdict(model_config), "window": stage.window}
+    batches = layered_batches(train, config, stage, stage.base_share, [None])
+    identity = {"model": asdict(model_config), "windows": stage.windows}
     return Trainer(model, loss, batches, config, run / "rvq", validate, identity=identity, fresh=fresh).run()
+
+
+def layered_batches(
+    dataset: MotionDataset, config: TrainConfig, stage: StageConfig, base_share: float, others: Sequence[int | None]
+) -> LayeredBatches:
+    """Batches of windows of all lengths of ``stage``, of about as many frames each as ``batch_size`` of the longest."""
+    frames = config.batch_size * max(stage.windows)
+    windows = [WindowBatches(dataset, frames // window, window, stage.balance) for window in stage.windows]
+    return LayeredBatches(windows, base_share, others)
+
+
+def reconstruction_loss(layout: FeatureLayout, stage: StageConfig) -> Callable[[RVQOutput, Tensor], RVQLoss]:
+    """The loss of the RVQ-VAE's output on motion (B, T, C), joints weighted as in ``stage`` where they are our 22."""
+    weights = torch.ones(layout.joints - 1)
+    skeleton = default_skeleton()
+    if layout.joints == len(skeleton):
+        for name, weight in stage.joint_weights:
+            weights[skeleton.index(name) - 1] = weight
+
+    def loss(output: RVQOutput, motion: Tensor) -> RVQLoss:
+        return rvq_loss(
+            output,
+            motion,
+            layout.joints,
+            position_weight=stage.position_weight,
+            joint_weights=weights.to(output.reconstruction.device),
+        )
+
+    return loss
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ SIZES = stages.ModelSizes(
 )  # fmt: skip
 FURTHER = (CaptionSet(("g0",), ("bear left", "go left")), CaptionSet((STANDING, "g?"), ("do something",)))
 STAGE = stages.StageConfig(
-    sizes=SIZES, window=32, extra=stages.ExtraConfig(transitions=6, standing=2), captions=FURTHER
+    sizes=SIZES, windows=(32,), extra=stages.ExtraConfig(transitions=6, standing=2), captions=FURTHER
 )
 
 
