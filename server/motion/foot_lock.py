@@ -5,6 +5,7 @@ it is let go, its offset from the planned motion decays as the offsets of a spli
 nothing jumps. A held toe is the pivot of a lifting heel, a held heel that of a lifting toe.
 
 Held means held over the ground; up and down a held joint sinks as the planned one does, to the floor, and does not rise.
+No foot, held or not, is shown under the floor (see ``floor.py``).
 Only the past counts: what is locked can be continued from the :class:`FootState` after any frame. Several bodies are locked
 at once, each as if it were alone: numpy's calls take most of the time, and are as many for one body as for many.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from protocol.skeleton import Skeleton
 from server.motion.contacts import ContactSettings, clean_contacts
+from server.motion.floor import feet_lift
 from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.rotation import Array
@@ -158,11 +160,13 @@ class FootLock:
         if away.any():
             state.drop[away] = self._legs.drop(pose.of(away), feet[away][:, :, 0] + state.offsets[away][:, :, 0])
         self._rise_slowly(state.drop, before.drop)
-        moved = np.asarray(away | (state.drop > 0.0))
+        shown = feet + state.offsets
+        lift = feet_lift(shown)
+        moved = np.asarray(away | (state.drop > 0.0) | lift.any(axis=-1))
         if not moved.any():
             return Locked(root, rotations, state)
-        shown = feet[moved] + state.offsets[moved]
-        root, rotations, drop = root.copy(), rotations.copy(), state.drop[moved]
+        shown[..., 1] += lift[..., None]
+        root, rotations, shown, drop = root.copy(), rotations.copy(), shown[moved], state.drop[moved]
         root[..., 1] -= state.drop
         rotations[moved] = self._legs.solve(pose.of(moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
         return Locked(root, rotations, state)
