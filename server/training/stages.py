@@ -165,9 +165,14 @@ def train_rvq(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fr
 def layered_batches(
     dataset: MotionDataset, config: TrainConfig, stage: StageConfig, base_share: float, others: Sequence[int | None]
 ) -> LayeredBatches:
-    """Batches of windows of all lengths of ``stage``, of about as many frames each as ``batch_size`` of the longest."""
+    """Batches of windows of the lengths of ``stage`` that some clip has, each of as many frames as ``batch_size`` of the longest.
+
+    DatasetError when no clip is as long as the shortest.
+    """
+    longest, shortest = max(clip.frames for clip in dataset.clips), min(stage.windows)
+    lengths = [window for window in stage.windows if window <= max(longest, shortest)]
     frames = config.batch_size * max(stage.windows)
-    windows = [WindowBatches(dataset, frames // window, window, stage.balance) for window in stage.windows]
+    windows = [WindowBatches(dataset, frames // window, window, stage.balance) for window in lengths]
     return LayeredBatches(windows, base_share, others)
 
 
