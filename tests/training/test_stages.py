@@ -115,7 +115,7 @@ def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(
         return torch.arange(len(given))[:, None].float()
 
     clips = stages.token_clips(train, rvq, number, 1, tmp_path, extras, sets)
-    ordered, misspelt = texts
+    ordered, *misspelt = texts
     said = [[[ordered[row] for row in rows] for rows in of_clip] for of_clip in clips.captions]
     assert said == [
         [["turn 0.0"], ["bear left", "go left"], ["do something"]],
@@ -124,7 +124,9 @@ def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(
         [["joined"], ["do something"], ["to the right"]],
         [["standing"], ["do something"]],
     ]
-    assert all(right != wrong for right, wrong in zip(ordered, misspelt, strict=True))
+    assert clips.misspelt.shape == (len(misspelt), len(ordered), 1)
+    for variant in misspelt:
+        assert all(right != wrong for right, wrong in zip(ordered, variant, strict=True))
     with pytest.raises(DatasetError, match=r"a name like 'wlak\*'"):
         stages.train_tokens(
             "masked", data, tmp_path, stages.TOKEN_TRAINING, replace(STAGE, captions=(CaptionSet(("wlak*",), ("x",)),)),
@@ -134,7 +136,9 @@ def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(
 
 def test_captions_are_drawn_from_every_set_now_and_then_misspelt():
     tokens = [[torch.zeros((20, 3), dtype=torch.int16)]] * 2
-    clips = stages.TokenClips(tokens, [[[0, 1], [2, 3], [4]], [[5]]], torch.eye(6), -torch.eye(6), [0, 0])
+    clips = stages.TokenClips(
+        tokens, [[[0, 1], [2, 3], [4]], [[5]]], torch.eye(6), torch.stack([-torch.eye(6)] * 2), [0, 0]
+    )
     uniforms = torch.rand(4000, 3, generator=torch.Generator().manual_seed(0)).tolist()
     drawn = sum(clips.cond(0, *u) for u in uniforms) / len(uniforms)
     correct = 1.0 - 2 * MISSPELT_SHARE
@@ -191,7 +195,7 @@ def test_a_hand_counts_more_than_a_collar_bone(data: Path):
 def test_token_batches_pad_and_crop(data: Path):
     dataset = MotionDataset(data, "train")
     tokens = [[torch.full((20, 3), index, dtype=torch.int16)] for index in range(3)]
-    clips = stages.TokenClips(tokens, [[[0]], [[1]], [[2]]], torch.eye(3), torch.eye(3), [0, 0, 0])
+    clips = stages.TokenClips(tokens, [[[0]], [[1]], [[2]]], torch.eye(3), torch.eye(3)[None], [0, 0, 0])
     weights = dataset.weights(stages.Balance(), by_frames=False)
     assert weights.sum() == pytest.approx(1.0)
     cropped = TokenBatches(clips, weights, 64, crop=1.0)
