@@ -46,7 +46,8 @@ class Garbage:
     """Collects garbage after every so many ended connections.
 
     A connection of the library is a ring of objects, which only the garbage collector frees, and holds up to 2 MiB that its
-    client has sent. Python counts objects, not bytes, so hundreds of such connections could wait for it. With what was loaded frozen, a collection takes 2 ms for 60,000 objects.
+    client has sent. Python counts objects, not bytes, so hundreds of such connections could wait for it.
+    With what was loaded frozen, a collection takes 2 ms for 60,000 objects.
     """
 
     def __init__(self, connections: int = CONNECTIONS_A_COLLECTION) -> None:
