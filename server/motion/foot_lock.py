@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from protocol.skeleton import Skeleton
+from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, clean_contacts
 from server.motion.legs import Legs
 from server.motion.motion import Motion
@@ -217,7 +218,7 @@ class FootLock:
         count = np.where(pulled, far.argmax(axis=1), end - start)
         leader = feet[:, :, 0] + offsets[:, :, 0]
         bone = feet[:, :, 1] + offsets[:, :, 1] - leader
-        bone *= self._lengths[of % 2, None, None] / np.sqrt((bone * bone).sum(-1, keepdims=True))
+        bone *= self._lengths[of % 2, None, None] / rot.length(bone)[..., None]
         moves = held[:, :1] | (np.abs(fading).max(axis=(2, 3)) >= _NEGLIGIBLE)
         offsets[:, :, 1] = np.where(moves[..., None], leader + bone - feet[:, :, 1], offsets[:, :, 1])
 

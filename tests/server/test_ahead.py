@@ -113,7 +113,7 @@ def test_paused_characters_and_ended_motion_are_left_alone():
     timelines = playing(2)
     timelines[0].pause(0.0)
     make([timelines[1].to_make(0.0, 100.0)])
-    assert [timeline.made_ahead(0.0) for timeline in timelines] == [None, None]
+    assert [timeline.made_ahead(0.0) for timeline in timelines] == [np.inf, np.inf]
     assert Ahead(lambda: timelines, TICK).work(0.0) == TICK
 
 
