@@ -2,7 +2,8 @@
 
 Every character needs a new stretch of frames from time to time. Made when it is due, the stretches of characters that began
 together fall due together, and all that is to be sent waits for them. Made ahead, a few in each tick, no tick has more than
-its share of work; and those made together share the calls of numpy, most of what a stretch costs.
+its share of work; those made together share the calls of numpy, most of what a stretch costs, and what falls due goes between
+their steps.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Final
 
+from server.motion.steps import Steps
 from server.timeline import CharacterTimeline
-from server.track import make
+from server.track import make_in_steps
 
 STRETCH_SECONDS: Final = 1.0
 """A longer stretch costs less per frame, and more of it is thrown away when the motion changes."""
 URGENT_SECONDS: Final = 0.15
 """With fewer seconds of frames than this a character does not wait for the next tick."""
-MOST: Final = 4
-"""Characters whose frames are made in one go, about 3 ms: so late is what falls due meanwhile."""
+MOST: Final = 8
+"""Characters whose frames are made in one go, about 5 ms in some steps of 1 ms or less."""
 
 
 class Ahead:
@@ -34,8 +36,8 @@ class Ahead:
         self._needs: deque[tuple[float, CharacterTimeline]] = deque()  # who has how many seconds, as of the last look
         self._look_at = -math.inf
 
-    def work(self, now: float) -> float:
-        """Makes the frames of some characters; returns after how many seconds to do so again, 0 when others need theirs now."""
+    def work(self, now: float) -> Steps[float]:
+        """Makes the frames of some characters; gives after how many seconds to do so again, 0 when others need theirs now."""
         if now >= self._look_at or not self._needs:
             self._look(now)
         # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
@@ -43,7 +45,9 @@ class Ahead:
         share = min(MOST, wanted)
         group = [self._needs.popleft()[1] for _ in range(min(share, len(self._needs)))]
         ahead = [(timeline, timeline.made_ahead(now)) for timeline in group]
-        make(t.to_make(now, max(seconds, 0.0) + STRETCH_SECONDS) for t, seconds in ahead if seconds < STRETCH_SECONDS)
+        yield from make_in_steps(
+            t.to_make(now, max(seconds, 0.0) + STRETCH_SECONDS) for t, seconds in ahead if seconds < STRETCH_SECONDS
+        )
         urgent = len(self._needs) > 0 and self._needs[0][0] < URGENT_SECONDS
         return 0.0 if urgent else self._tick * share / wanted
 

@@ -23,6 +23,7 @@ from server.motion.motion import Motion
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
 from server.motion.steering import Course, Target, bend
+from server.motion.steps import Steps, done
 from server.motion.transition import append, hold, top_speeds
 from server.motion.transition import place_after as placed
 from server.pace import FASTEST, Pace
@@ -65,8 +66,8 @@ class Track:
         self.start = self.end = 0
         self.made = 0
         """One past the last client frame that is made."""
-        self.version = 0
-        """Changes whenever `first_frame` of anything may."""
+        self.version = self.reworks = 0
+        """The first changes whenever `first_frame` of anything may, the second when frames that are made or not made may."""
         self.travels = True
         self._skeleton = skeleton or default_skeleton()
         self._fastest = top_speeds(self._skeleton)
@@ -211,6 +212,7 @@ class Track:
         self._blocks = self._blocks.run(0, min(max(0, first - self._blocks_first), self._blocks.frames))
         self._pace.cut(first)
         self.version += 1
+        self.reworks += 1
         return first
 
     @property
@@ -243,7 +245,9 @@ class Track:
         if not len(times):
             return None
         low, high = max(0, math.floor(times[0]) - self.start), math.ceil(times[-1]) + 1 - self.start
-        return Window(self, self.start + low, self._motion[low:high], self._course[low:high], times)
+        planned, course = self._motion[low:high], self._course[low:high]
+        before = (self.travels, self.feet, self.made, self.reworks)
+        return Window(self, self.start + low, planned, course, times, *before)
 
     def append(self, poses: Poses, feet: FootState | None) -> None:
         """Client frames that have been made, with the state of the feet after each."""
@@ -262,7 +266,7 @@ class Track:
 class Window:
     """Planned frames of a track from ``start`` on, where they are shown, and the times of the client frames to be made.
 
-    ``start`` and ``times``, which are fractional, count the track's planned frames.
+    ``start`` and ``times``, which are fractional, count the track's planned frames. The rest is how the track stood then.
     """
 
     track: Track
@@ -270,6 +274,15 @@ class Window:
     planned: Motion
     course: Course
     times: Array
+    travels: bool
+    feet: FootState | None
+    made: int
+    reworks: int
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the track still lacks these frames, and as they were planned."""
+        return self.made == self.track.made and self.reworks == self.track.reworks
 
 
 def make(wanted: Iterable[tuple[Track, int]]) -> None:
@@ -278,15 +291,21 @@ def make(wanted: Iterable[tuple[Track, int]]) -> None:
     All in one: the calls of numpy, most of the time of a single block, are shared. A track's frames are the same, bit for
     bit, whatever is made with them and in however many steps.
     """
+    done(make_in_steps(wanted))
+
+
+def make_in_steps(wanted: Iterable[tuple[Track, int]]) -> Steps[None]:
+    """The same in steps. Anything may happen to the tracks in between; what then is no longer wanted is thrown away."""
     alike: dict[Hashable, list[Window]] = {}
     for track, end in wanted:
         if (window := track.window(end)) is not None:
-            alike.setdefault((track.settings, track.has_feet), []).append(window)
+            alike.setdefault((track.settings, window.feet is None), []).append(window)
     for windows in alike.values():
-        _make(windows)
+        yield
+        yield from _make(windows)
 
 
-def _make(windows: Sequence[Window]) -> None:
+def _make(windows: Sequence[Window]) -> Steps[None]:
     """Makes the windows of tracks with the same settings, that all begin or all go on."""
     counts = [len(window.times) for window in windows]
     most = max(counts)
@@ -311,13 +330,17 @@ def _make(windows: Sequence[Window]) -> None:
 
     lock, states = windows[0].track.lock, None
     if lock is not None:
-        travels = np.array([window.track.travels for window in windows])
-        befores = [window.track.feet for window in windows]
-        before = FootState.stack([feet for feet in befores if feet is not None]) if befores[0] is not None else None
-        root, rotations, states = lock.lock(root, rotations, flags & travels[:, None], before)
+        yield
+        travels = np.array([window.travels for window in windows])
+        feet = [window.feet for window in windows if window.feet is not None]
+        before = FootState.stack(feet) if feet else None
+        root, rotations, states = yield from lock.lock_in_steps(root, rotations, flags & travels[:, None], before)
         flags = np.where(travels[:, None], states.held.reshape(flags.shape), flags)
     root, rotations, contacts = root.astype(np.float32), rotations.astype(np.float32), contact_bits(flags)
+    yield
     for body, (window, count) in enumerate(zip(windows, counts, strict=True)):
+        if not window.is_wanted:
+            continue
         mine = (slice(count), body)
         window.track.append(
             Poses(root[mine], rotations[mine], contacts[mine]), states[mine] if states is not None else None
