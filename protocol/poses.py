@@ -73,7 +73,7 @@ class PoseBlocks(NamedTuple):
 
     def poses(self) -> Poses:
         """The frames, decoded."""
-        return unpack_poses(self.count, self.encoding, self.root, self.rotations, self.contacts)
+        return unpack_poses(self.frames, self.encoding, self.root, self.rotations, self.contacts)
 
 
 def contact_bits(flags: np.ndarray) -> np.ndarray:
