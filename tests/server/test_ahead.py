@@ -12,7 +12,7 @@ from server.motion.steps import done
 from server.prompts import Entry
 from server.ticks import Ticks
 from server.timeline import CharacterTimeline
-from server.track import Track, make
+from server.track import Track, make, make_in_steps
 
 TICK = 1 / 30
 
@@ -135,3 +135,21 @@ def test_ticks_come_evenly_and_missed_ones_are_left_out():
     assert ticks.after(first + 0.35) == pytest.approx(first + 0.4)
     assert ticks.last(first + 0.35) == pytest.approx(first + 0.3)
     assert ticks.last(first) == pytest.approx(first)
+
+
+@pytest.mark.parametrize("at_step", range(6))
+def test_what_has_changed_between_the_steps_is_made_anew(at_step):
+    """While the frames of two characters are made, one is told to do something else and is asked for its frames."""
+    changed, left = wandering(0), wandering(3)
+    alone, other = wandering(0), wandering(3)
+    steps = make_in_steps([(changed, 40), (left, 40)])
+    for _ in range(at_step):
+        next(steps)
+    for track in (changed, alone):
+        track.splice(20, standing(60, shift=0.3))
+        track.reach(12)
+    done(steps)
+    for ours, single in ((changed, alone), (left, other)):
+        mine, wanted = shown(ours, 0, 60), shown(single, 0, 60)
+        np.testing.assert_array_equal(mine.root, wanted.root)
+        np.testing.assert_array_equal(mine.rotations, wanted.rotations)
