@@ -8,9 +8,12 @@ Server and clients are processes of their own, on a core each where the system l
   sending a prompt to its first frame.
 - cost: motion made beforehand, so that the model is idle; all characters are prompted at once, which is the worst case, and
   measured from 2 s later on, over the moment at which their motion runs short. Frames received, how far the time between a
-  character's frames is from 1 / rate, and the server's CPU time and memory (at most, and for each character what it grew by).
+  character's frames is from 1 / rate; how long what falls due in the server's event loop waits for the work under way
+  (p99 and the longest piece of work, ms: first of the processor's time, then real ones, see turns.py); the server's CPU time
+  and memory (at most, and for each character what it grew by).
   Frames count when their bytes come: with a client library, which takes longer over a message than the server does, its
-  queue was measured instead. Still, a core that something else wants too shows up in the jitter, the server's or the client's.
+  queue was measured instead. Still, a core that something else wants too shows up in the jitter, the server's or the client's;
+  then judge by the loop in the processor's time.
 """
 
 from __future__ import annotations
