@@ -6,12 +6,10 @@ message, `frames`, has its own way in and out (`FramePacker`, `read_frames`), wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import msgpack
-import numpy as np
 from pydantic import ValidationError
 
 from protocol import limits
@@ -34,11 +32,9 @@ from protocol.messages import CLIENT_MODELS, SERVER_MODELS, ClientMessage, Error
 from protocol.poses import (
     ROTATION_TYPES,
     Encoding,
+    PoseBlocks,
     PoseError,
     Poses,
-    encode_contacts,
-    encode_root,
-    encode_rotations,
     unpack_poses,
 )
 
@@ -158,46 +154,21 @@ class FramePacker:
 
     def pack(self, character: str, first: int, prompt: str | None, poses: Poses) -> bytes:
         """One character's frames ``first``, ``first + 1``, …. PoseError on wrong shapes or values."""
-        return self.pack_many(
-            [character], [first], [prompt], Poses(poses.root[None], poses.rotations[None], poses.contacts[None])
-        )[0]
+        return self.pack_blocks(character, first, prompt, PoseBlocks.of(poses, self.encoding))
 
-    def pack_many(
-        self, characters: Sequence[str], firsts: Sequence[int], prompts: Sequence[str | None], poses: Poses
-    ) -> list[bytes]:
-        """One message for each of C characters, n frames each.
-
-        ``poses`` holds root (C, n, 3), rotations (C, n, 22, 4) xyzw and contacts (C, n) as bits. PoseError on wrong
-        shapes or values.
-        """
-        leading = (len(characters), poses.contacts.shape[-1])
-        shapes = (poses.root.shape, poses.rotations.shape, poses.contacts.shape)
-        wanted = ((*leading, 3), (*leading, limits.JOINT_COUNT, 4), leading)
-        if shapes != wanted or not 1 <= leading[1] <= limits.MAX_FRAMES:
-            raise PoseError(f"poses have shapes {shapes}, must be {wanted} with 1 to {limits.MAX_FRAMES} frames")
-        root, contacts = encode_root(poses.root), encode_contacts(poses.contacts)
-        rotations = encode_rotations(poses.rotations, self.encoding)
-        rows = zip(characters, firsts, prompts, root, rotations, contacts, strict=True)
-        return [self._pack(*row) for row in rows]
-
-    def _pack(
-        self,
-        character: str,
-        first: int,
-        prompt: str | None,
-        root: np.ndarray,
-        rotations: np.ndarray,
-        contacts: np.ndarray,
-    ) -> bytes:
+    def pack_blocks(self, character: str, first: int, prompt: str | None, blocks: PoseBlocks) -> bytes:
+        """The same of frames that are encoded already. PoseError when there are none, or too many for one message."""
+        if not 1 <= blocks.frames <= limits.MAX_FRAMES:
+            raise PoseError(f"a message has 1 to {limits.MAX_FRAMES} frames, not {blocks.frames}")
         fields: dict[str, object] = {"type": "frames", "character": character, "first": first}
         fields["frame_rate"] = self.frame_rate
         if prompt is not None:
             fields["prompt"] = prompt
-        fields["count"] = len(contacts)
-        fields["encoding"] = self.encoding
-        fields["root"] = root.tobytes()
-        fields["rotations"] = rotations.tobytes()
-        fields["contacts"] = contacts.tobytes()
+        fields["count"] = blocks.frames
+        fields["encoding"] = blocks.encoding
+        fields["root"] = blocks.root
+        fields["rotations"] = blocks.rotations
+        fields["contacts"] = blocks.contacts
         return cast(bytes, self._packer.pack(fields))
 
 

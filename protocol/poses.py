@@ -6,9 +6,8 @@ rotations relative to the T-pose, xyzw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ INT16_SCALE: Final = 32767.0
 ROOT_BYTES: Final = 12
 CONTACT_BITS: Final = 4
 ROTATION_TYPES: Final[dict[str, str]] = {"float32": "<f4", "int16": "<i2"}
+_ROTATION_BYTES: Final = {name: JOINT_COUNT * 4 * np.dtype(kind).itemsize for name, kind in ROTATION_TYPES.items()}
 
 
 class PoseError(ValueError):
@@ -46,13 +46,34 @@ class Poses:
         return Poses(self.root[frames], self.rotations[frames], self.contacts[frames])
 
 
-def stack(runs: Sequence[Poses]) -> Poses:
-    """Runs of n frames each of C characters as root (C, n, 3), rotations (C, n, 22, 4) and contacts (C, n)."""
-    return Poses(
-        np.array([run.root for run in runs]),
-        np.array([run.rotations for run in runs]),
-        np.array([run.contacts for run in runs]),
-    )
+class PoseBlocks(NamedTuple):
+    """``frames`` consecutive frames of one character in an encoding, as messages carry them."""
+
+    frames: int
+    encoding: Encoding
+    root: bytes
+    rotations: bytes
+    contacts: bytes
+
+    @classmethod
+    def of(cls, poses: Poses, encoding: Encoding) -> PoseBlocks:
+        """Frames encoded. PoseError on wrong shapes or values."""
+        return cls(len(poses), encoding, *pack_poses(poses, encoding))
+
+    def run(self, first: int, end: int) -> PoseBlocks:
+        """Frames ``first``..``end`` (end excluded) of these."""
+        size = rotation_bytes(self.encoding)
+        return PoseBlocks(
+            end - first,
+            self.encoding,
+            self.root[first * ROOT_BYTES : end * ROOT_BYTES],
+            self.rotations[first * size : end * size],
+            self.contacts[first:end],
+        )
+
+    def poses(self) -> Poses:
+        """The frames, decoded."""
+        return unpack_poses(self.frames, self.encoding, self.root, self.rotations, self.contacts)
 
 
 def contact_bits(flags: np.ndarray) -> np.ndarray:
@@ -68,7 +89,7 @@ def contact_flags(bits: np.ndarray) -> np.ndarray:
 
 def rotation_bytes(encoding: str) -> int:
     """Bytes that one frame's rotations take in an encoding."""
-    return JOINT_COUNT * 4 * np.dtype(ROTATION_TYPES[encoding]).itemsize
+    return _ROTATION_BYTES[encoding]
 
 
 def encode_root(root: np.ndarray) -> np.ndarray:

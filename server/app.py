@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as websocket_serve
@@ -35,6 +35,7 @@ from server.latency import Latency
 from server.memory import Garbage, freeze, settle_allocator
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
+from server.motion.steps import Steps
 from server.observer import Observer, Observers
 from server.sessions import Sessions
 from server.ticks import Ticks
@@ -50,6 +51,7 @@ EXPIRY_SECONDS: Final = 1.0
 SPARE_CONNECTIONS: Final = 16
 """Connections over the limit that are open just long enough to be told so."""
 
+T = TypeVar("T")
 Ready = Callable[[str], object]
 
 
@@ -127,7 +129,7 @@ class App:
         """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
         while True:
             try:
-                pause = self._ahead.work(self._clock())
+                pause = await _between(self._ahead.work(self._clock()))
             except Exception:
                 LOG.exception("frames could not be made ahead")
                 pause = self.config.tick_seconds
@@ -157,6 +159,20 @@ class App:
             gpu_memory=self.backend.memory(),
             replicas=self.backend.replicas(),
         )
+
+
+async def _between(steps: Steps[T]) -> T:
+    """Takes steps between whatever else there is to be done; gives what they give."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0.0)
+        await asyncio.sleep(
+            0.0
+        )  # in the first turn of the loop a connection hears that its time has come, in the next it sends
 
 
 def _batcher(

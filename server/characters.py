@@ -10,7 +10,6 @@ from protocol import limits
 from protocol.codec import FramePacker
 from protocol.errors import ErrorCode, shown
 from protocol.messages import Control, Error, Playhead, Prompt, Steer, Timeline, TimelinePrompt
-from protocol.poses import stack
 from server.access import Account
 from server.clips import model_frames
 from server.config import ServeConfig
@@ -219,21 +218,19 @@ class Characters:
 
     def send_frames(self, packer: FramePacker, now: float, tick: float) -> None:
         """The frames that are due as of ``tick``; what is the same for all characters is done once."""
-        lacking = [t for t in self.timelines if (ahead := t.made_ahead(tick)) is not None and ahead < 0.0]
-        make(timeline.to_make(tick, MARGIN_SECONDS) for timeline in lacking)
+        make(timeline.to_make(tick, MARGIN_SECONDS) for timeline in self.timelines if timeline.made_ahead(tick) < 0.0)
         dropped = sum(timeline.dropped for timeline in self.timelines)
-        runs = [(name, run) for name, timeline in self._timelines.items() for run in timeline.due(tick)]
+        sent: list[tuple[str, str | None]] = []
+        frames = 0
+        for name, timeline in self._timelines.items():
+            for run in timeline.due(tick, packer.encoding):
+                data = packer.pack_blocks(name, run.first, run.prompt, run.blocks)
+                self._replies.send_frames(data, name, run.first)
+                sent.append((name, run.prompt))
+                frames += run.blocks.frames
         self._journal.dropped(sum(timeline.dropped for timeline in self.timelines) - dropped)
-        packed: dict[int, bytes] = {}
-        for count in {len(run.poses) for _, run in runs}:
-            places = [place for place, (_, run) in enumerate(runs) if len(run.poses) == count]
-            names, alike = zip(*(runs[place] for place in places), strict=True)
-            poses = stack([run.poses for run in alike])
-            data = packer.pack_many(names, [run.first for run in alike], [run.prompt for run in alike], poses)
-            packed |= dict(zip(places, data, strict=True))
-        for place, (name, run) in enumerate(runs):
-            self._replies.send_frames(packed[place], name, run.first)
-            self._journal.sent(name, run.prompt, len(run.poses), now)
+        if sent:
+            self._journal.sent(sent, frames, now)
 
     def tell_statuses(self) -> None:
         """What has become of the prompts since the last call."""

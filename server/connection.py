@@ -164,21 +164,31 @@ class Connection:
             if self._session.closing is not None:
                 await self._close(self._session.closing)
                 return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._ticks.after(time)):
-                    await self._wake.wait()
+            tick = self._loop.call_at(self._ticks.after(time), self._wake.set)
+            await self._wake.wait()
+            tick.cancel()
 
     async def _send(self, messages: list[bytes]) -> bool:
         """Sends messages; False when the client took nothing in time and the connection is closed."""
+        if self._socket.protocol.state is not State.OPEN:
+            await self._socket.send(messages[-1])  # waits for the end, and says how it ended
+        # In one write: a write for each, a call of the system, would take longer than making them.
+        for data in messages:
+            self._socket.protocol.send_binary(data)
+        self._socket.transport.write(b"".join(self._socket.protocol.data_to_send()))
+        if not self._socket.transport.get_write_buffer_size():
+            return True
         try:
             async with asyncio.timeout(self._config.send_timeout):
-                await _send_together(self._socket, messages)
+                await self._socket.drain()
         except TimeoutError:
             if self._taken_over.done():
                 return False
             self._session.too_slow(f"the client took no data for {self._config.send_timeout:g} s")
             await self._close(self._session.closing or Close(int(CloseCode.TOO_SLOW), "too slow"))
             return False
+        except OSError:
+            LOG.debug("session %s: the connection broke", self._session.id)
         return True
 
     async def _close(self, close: Close) -> None:
@@ -213,15 +223,6 @@ class Connection:
             self._wake.set()
 
         return lambda result: self._arrivals.put(lambda: arrive(result))
-
-
-async def _send_together(connection: ServerConnection, messages: list[bytes]) -> None:
-    """Sends messages in one write: a write for each, a call of the system, would take longer than making them."""
-    if len(messages) > 1 and connection.protocol.state is State.OPEN:
-        for data in messages[:-1]:
-            connection.protocol.send_binary(data)
-        connection.transport.write(b"".join(connection.protocol.data_to_send()))
-    await connection.send(messages[-1])
 
 
 def _limit_send_buffer(connection: ServerConnection) -> None:

@@ -91,13 +91,14 @@ class Journal:
         """A prompt with mode `replace` was accepted."""
         self._asked[character] = (prompt, now)
 
-    def sent(self, character: str, prompt: str | None, count: int, now: float) -> None:
-        """A run of frames of one prompt goes out."""
-        self._observer.frames_sent(count)
-        asked = self._asked.get(character)
-        if asked is not None and asked[0] == prompt:
-            del self._asked[character]
-            self._observer.first_frame(self._session, character, asked[0], now - asked[1])
+    def sent(self, runs: Sequence[tuple[str, str | None]], frames: int, now: float) -> None:
+        """Runs of frames go out, each of a character and a prompt; so many frames in all."""
+        self._observer.frames_sent(frames)
+        for character, prompt in runs if self._asked else ():
+            asked = self._asked.get(character)
+            if asked is not None and asked[0] == prompt:
+                del self._asked[character]
+                self._observer.first_frame(self._session, character, asked[0], now - asked[1])
 
     def dropped(self, count: int) -> None:
         """Frames were skipped because the client did not read."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 REMEMBERED_REPLIES: Final = 512
 REMEMBERED_RUNS: Final = 4096
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(NamedTuple):
     """One message: after a drop it is repeated as it is, or its run of frames is made again, or neither."""
 
     data: bytes

@@ -47,6 +47,11 @@ class Pace:
         """One past the last frame whose time is fixed."""
         return self.first + len(self._times)
 
+    @property
+    def is_even(self) -> bool:
+        """Whether frames after those that are fixed are even, if no speed is asked for."""
+        return self._factors[-1] == 1.0
+
     def time(self, frame: float) -> float:
         """Model time of a client frame, which may lie between two."""
         low = min(max(math.floor(frame), self.first), self.end - 1)
@@ -77,7 +82,7 @@ class Pace:
     def extend(self, last: int, speeds: Array, start: int, wanted: float | None) -> None:
         """Fixes frames as long as they lie within the model frames ``start``.. of ``speeds`` (T,) m/s, up to ``last``."""
         limit = start + len(speeds) - 1 + _EPS
-        if wanted is None and self._factors[-1] == 1.0:
+        if wanted is None and self.is_even:
             begin, time = self._even
             even = (time + (np.arange(self.end, last + 1) - begin) * self._step).tolist()
             count = bisect_right(even, limit)

@@ -68,6 +68,11 @@ class Planner:
             return prompts.playing, end
         return (self._idle(), end) if prompts.after != "hold" else None
 
+    def left(self, position: float, end: int) -> float:
+        """How many frames at least are shown until `next` gives something, where it gives nothing now."""
+        short = (min(self._prompts.boundary, end) if self._prompts.queue else end) - position
+        return max(0.0, short - self._horizon() * self._settings.fps)
+
     def request(self, entry: Entry, known: Motion | None) -> MotionRequest:
         """What to ask for ``entry``, to go on from ``known``, the end of the motion before it."""
         settings = self._settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,11 @@ class Prompts:
     def ids(self) -> set[str]:
         """Of those that play or wait."""
         return {entry.id for entry in (*self._live, *self.queue) if entry.id is not None}
+
+    @property
+    def ends(self) -> Iterator[int]:
+        """Of those that play."""
+        return (entry.end for entry in self._live)
 
     @property
     def repeats(self) -> bool:

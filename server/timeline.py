@@ -7,17 +7,19 @@ clock.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from protocol import limits
 from protocol.fields import OnEnd
 from protocol.messages import PromptStatus
-from protocol.poses import Poses
+from protocol.poses import Encoding, PoseBlocks
 from server.latency import Latency
 from server.motion.motion import Motion, MotionRequest
 from server.motion.steering import Target
+from server.pace import FASTEST
 from server.planning import Planner, TimelineSettings
 from server.playhead import PlayheadClock
 from server.prompts import Entry, Prompts
@@ -26,6 +28,8 @@ from server.track import Track
 RETRY_SECONDS: Final = 0.25
 FAILED_IDLE_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.25
+"""So long, at most, is not looked whether more motion is wanted when nothing happens; it costs something each time."""
 FORGET_SECONDS: Final = 0.5
 """What has been shown is dropped in stretches so long: each costs the same."""
 
@@ -40,13 +44,12 @@ class Pending:
     asked: float
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Client frames ``first``, ``first`` + 1, … of one prompt, due now."""
 
     first: int
     prompt: str | None
-    poses: Poses
+    blocks: PoseBlocks
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,11 @@ class CharacterTimeline:
         self._clock = PlayheadClock(settings.frame_rate, settings.lead, settings.max_ahead)
         self._track = Track(settings.fps, settings.frame_rate, settings.half_life, foot_lock=settings.foot_lock)
         self._segments: list[_Segment] = []
+        self._starts: list[int] = []  # client frames of these
+        self._ends_at = 0  # the first client frame with which a prompt may end
+        self._known = -1  # version of the track that the last two are of
         self._retry_at = -math.inf
+        self._plan_at = -math.inf  # before it nothing is wanted of the model, unless something happens
         self._next = 0
         self._forget_at = 0
 
@@ -78,7 +85,7 @@ class CharacterTimeline:
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what belongs to this server; what has been asked of the model is asked again. `attach` makes it whole."""
-        here = {"_latency": None, "_planner": None, "pending": None, "_retry_at": -math.inf}
+        here = {"_latency": None, "_planner": None, "pending": None, "_retry_at": -math.inf, "_plan_at": -math.inf}
         return {**self.__dict__, **here}
 
     def attach(self, latency: Latency, draw_seed: Callable[[], int]) -> None:
@@ -105,11 +112,12 @@ class CharacterTimeline:
             self.pending is not None and self.pending.entry is not self._prompts.queue[0] and self._prompts.owed is None
         ):
             self.pending = None
-        self._retry_at = -math.inf
+        self._retry_at = self._plan_at = -math.inf
 
     def stop(self) -> None:
         """Cancels all prompts; the character goes idle as soon as it can."""
         self.pending = None
+        self._plan_at = -math.inf
         self._prompts.stop()
 
     def remove(self) -> None:
@@ -124,6 +132,7 @@ class CharacterTimeline:
     def resume(self, now: float) -> None:
         """The clock goes on from where it stood."""
         self._clock.resume(now)
+        self._plan_at = -math.inf
 
     @property
     def paused(self) -> bool:
@@ -137,6 +146,7 @@ class CharacterTimeline:
     def steer(self, target: Target, now: float) -> None:
         """From the first frame that can still be changed on, the path bends toward ``target``, until it is replaced."""
         first = self._track.steer(self._first_changeable(now), target)
+        self._plan_at = -math.inf
         self._next = min(self._next, first)
 
     def report(self, frame: int, now: float) -> bool:
@@ -149,6 +159,7 @@ class CharacterTimeline:
         if frame > self.highest_sent:
             return False
         self._clock.report(frame, now)
+        self._plan_at = -math.inf
         return True
 
     def rewind(self, first: int | None, now: float) -> None:
@@ -158,6 +169,7 @@ class CharacterTimeline:
         if first < self._next:
             self._next = max(first, self._track.first_held)
             self._clock.go_back(self._next - 1)
+            self._plan_at = -math.inf
 
     def take_statuses(self) -> list[PromptStatus]:
         """The statuses since the last call, in order."""
@@ -167,13 +179,17 @@ class CharacterTimeline:
 
     def plan(self, now: float) -> MotionRequest | None:
         """The request to make now, remembered as ``pending``; None when nothing is wanted or one is on its way."""
-        if self.pending is not None or self.paused or now < self._retry_at:
+        if self.pending is not None or now < self._plan_at or now < self._retry_at or self.paused:
             return None
         position = self._track.model_time(self._clock.position(now))
         wanted = self._planner.next(
             position, self._track.end, lambda: self._first_changeable(now, self._latency.reserve)
         )
         if wanted is None:
+            if not self._track.is_even:
+                return None  # it cannot be told when more will be wanted
+            left = self._planner.left(position, self._track.end) / (FASTEST * self._settings.fps)
+            self._plan_at = now + min(left, LOOK_SECONDS)
             return None
         entry, splice = wanted
         request = self._planner.request(entry, self._track.context(splice, self._settings.context_frames))
@@ -190,6 +206,7 @@ class CharacterTimeline:
         pending, self.pending = self.pending, None
         if pending is None:
             return
+        self._plan_at = -math.inf
         entry, request = pending.entry, pending.request
         if isinstance(result, Exception) or not len(result):
             self._retry_at = now + (FAILED_IDLE_SECONDS if entry.id is None else 0.0)
@@ -215,9 +232,10 @@ class CharacterTimeline:
 
     # What is sent
 
-    def due(self, now: float) -> list[Run]:
+    def due(self, now: float, encoding: Encoding = "float32") -> list[Run]:
         """The frames to send now, each run of one prompt; stale ones are skipped. Counts them as sent."""
-        if self._track.end == 0 or self.paused:
+        track = self._track
+        if track.end == 0 or self.paused:
             return []
         self._clock.start(now)
         end = self._due_end(now)
@@ -225,24 +243,29 @@ class CharacterTimeline:
         if 0 <= self.highest_sent < self._next < stale:
             self.dropped += stale - self._next
             self._next = stale
-        while self._track.reach(end) < end:
+        while track.made < end and track.reach(end) < end:
             self._extend()
-        runs = list(self._runs(self._next, end))
+        if self._known != track.version:
+            self._look_anew()
+        runs: list[Run] = []
         if end > self._next:
+            runs += self._runs(self._next, end, encoding)
             self._next = end
             self.highest_sent = max(self.highest_sent, end - 1)
-        self._prompts.finish(self._next, self._track.first_frame)
+        if self._next >= self._ends_at:
+            self._prompts.finish(self._next, track.first_frame)
         if self._next >= self._forget_at:
             self._forget_at = self._next + round(FORGET_SECONDS * self._settings.frame_rate)
             shown = min(self._clock.shown(now), self._next)
-            self._track.forget(shown - 1, max(2, self._settings.context_frames))
+            track.forget(shown - 1, max(2, self._settings.context_frames))
         return runs
 
-    def made_ahead(self, now: float) -> float | None:
-        """Seconds of frames that are made beyond those due, negative when some of these are not; None when no more can be."""
-        if self._track.end == 0 or self.paused or self._track.made >= self._track.can_make:
-            return None
-        return (self._track.made - self._due_end(now)) / self._settings.frame_rate
+    def made_ahead(self, now: float) -> float:
+        """Seconds of frames that are made beyond those due, negative when some of these are not; infinite when no more can be."""
+        track = self._track
+        if track.end == 0 or self.paused or track.made >= track.can_make:
+            return math.inf
+        return (track.made - self._due_end(now)) / self._settings.frame_rate
 
     def to_make(self, now: float, ahead: float) -> tuple[Track, int]:
         """The track, and up to which frame it is to be made to have all that is due and ``ahead`` seconds more."""
@@ -252,17 +275,22 @@ class CharacterTimeline:
         """One past the last frame that is due; what was overwritten is due at once."""
         return max(self._clock.due_end(now), self.highest_sent + 1)
 
-    def _runs(self, first: int, end: int) -> Iterator[Run]:
-        starts = [self._track.first_frame(segment.start) for segment in self._segments]
-        for index, segment in enumerate(self._segments):
-            low = max(first, starts[index])
-            high = min(end, starts[index + 1] if index + 1 < len(starts) else end)
+    def _look_anew(self) -> None:
+        """The planned motion has changed: so has where its segments and prompts begin and end."""
+        first_frame = self._track.first_frame
+        starts = [first_frame(segment.start) for segment in self._segments]
+        old = max(0, bisect_right(starts, self._track.first_held) - 1)
+        self._segments, self._starts = self._segments[old:], starts[old:]
+        self._ends_at = min((first_frame(end) for end in self._prompts.ends), default=0)
+        self._known = self._track.version
+
+    def _runs(self, first: int, end: int, encoding: Encoding) -> Iterator[Run]:
+        for segment, start, stop in zip(self._segments, self._starts, (*self._starts[1:], end), strict=True):
+            low, high = max(first, start), min(end, stop)
             while low < high:
-                count = min(high - low, limits.MAX_FRAMES)
-                yield Run(low, segment.entry.id if segment.entry else None, self._track.poses(low, low + count))
-                low += count
-        kept = [at for at, start in enumerate(starts) if start <= self._track.first_held]
-        self._segments = self._segments[kept[-1] if kept else 0 :]
+                until = min(high, low + limits.MAX_FRAMES)
+                yield Run(low, segment.entry.id if segment.entry else None, self._track.blocks(low, until, encoding))
+                low = until
 
     def _extend(self) -> None:
         """The planned motion has run out before the model answered, or is to be held: come to rest."""

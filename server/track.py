@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from protocol.poses import Poses, contact_bits
+from protocol.poses import Encoding, PoseBlocks, Poses, contact_bits
 from protocol.skeleton import Skeleton, default_skeleton
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, without_flicker
@@ -26,6 +26,7 @@ from server.motion.motion import Motion
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
 from server.motion.steering import Course, Target, bend
+from server.motion.steps import Steps, done
 from server.motion.transition import append, hold, top_speeds
 from server.motion.transition import place_after as placed
 from server.pace import FASTEST, Pace
@@ -65,7 +66,11 @@ class Track:
         self.fps = fps
         self.frame_rate = frame_rate
         self.half_life = half_life
-        self.start = 0
+        self.start = self.end = 0
+        self.made = 0
+        """One past the last client frame that is made."""
+        self.version = self.reworks = 0
+        """The first changes whenever `first_frame` of anything may, the second when frames that are made or not made may."""
         self.travels = True
         self._skeleton = skeleton or default_skeleton()
         self._fastest = top_speeds(self._skeleton)
@@ -75,14 +80,11 @@ class Track:
         self._pace = Pace(fps, frame_rate)
         self._poses = _no_poses()
         self._first = 0  # client index of _poses[0]
+        self._blocks = PoseBlocks.of(self._poses, "float32")
+        self._blocks_first = 0  # client index of their first
         self.legs = Legs(self._skeleton)
         self.lock = FootLock(self._skeleton, frame_rate, half_life, contacts=_CAUSAL) if foot_lock else None
         self._feet: FootState | None = None  # after each of _poses
-
-    @property
-    def end(self) -> int:
-        """One past the last model frame; equal to ``start`` when nothing is planned yet."""
-        return self.start + (len(self._motion) if self._motion is not None else 0)
 
     @property
     def settings(self) -> Hashable:
@@ -92,12 +94,12 @@ class Track:
     @property
     def feet(self) -> FootState | None:
         """Of the last frame made; None while there is none."""
-        return self._feet[-1] if self._feet is not None and len(self._poses) else None
+        return self._feet[-1] if self._feet is not None and self.has_feet else None
 
     @property
-    def made(self) -> int:
-        """One past the last client frame that is made."""
-        return self._first + len(self._poses)
+    def has_feet(self) -> bool:
+        """Whether there is such a frame, and feet are locked."""
+        return self._feet is not None and self.made > self._first
 
     @property
     def first_held(self) -> int:
@@ -115,6 +117,11 @@ class Track:
     def model_time(self, client_frame: float) -> float:
         """The model frame shown at a client frame, both fractional."""
         return self._pace.time(client_frame)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether model frames that are not shown yet go by evenly."""
+        return self._target.speed is None and self._pace.is_even
 
     def context(self, at: int, frames: int) -> Motion | None:
         """Up to ``frames`` model frames that end just before model frame ``at``; None when there are none.
@@ -139,12 +146,14 @@ class Track:
         )
         if self._motion is None or before is None:
             self._motion = replace(motion, rotations=rot.unroll(motion.rotations))
-            self.start, self._first = at, self.first_frame(at)
+            self.start, self.end = at, at + len(motion)
+            self._first = self.made = self.first_frame(at)
             return self._rework(at)
         if place:
             motion = placed(before, motion)
         kept = self._motion[: at - self.start]
         self._motion = append(kept, motion, self.fps, self.half_life, self._fastest)
+        self.end = at + len(motion)
         return self._rework(at)
 
     def hold(self, frames: int) -> None:
@@ -175,6 +184,13 @@ class Track:
             raise IndexError(f"frames {first}..{end} are not held; the track has {self._first}..{self.made}")
         return self._poses[first - self._first : end - self._first]
 
+    def blocks(self, first: int, end: int, encoding: Encoding) -> PoseBlocks:
+        """The same, encoded; with them those that follow, as one by one they would cost many times as much."""
+        have = self._blocks_first + self._blocks.frames
+        if encoding != self._blocks.encoding or not self._blocks_first <= first or end > have:
+            self._blocks, self._blocks_first = PoseBlocks.of(self.poses(first, max(end, self.made)), encoding), first
+        return self._blocks.run(first - self._blocks_first, end - self._blocks_first)
+
     def forget(self, client_frame: int, context_frames: int) -> None:
         """Drops what lies before ``client_frame``, but for ``context_frames`` model frames."""
         model_frame = min(self.first_model_frame(client_frame), self.start + len(self._course)) - context_frames
@@ -187,6 +203,7 @@ class Track:
         if self._feet is not None:
             self._feet = self._feet[drop:]
         self._pace.forget(self._first)
+        self.version += 1
 
     def _rework(self, at: int) -> int:
         """Model frame ``at`` and later ones are to be shown anew; returns the first client frame among them."""
@@ -195,7 +212,11 @@ class Track:
         self._poses = self._poses[: first - self._first]
         if self._feet is not None:
             self._feet = self._feet[: first - self._first]
+        self.made = self._first + len(self._poses)
+        self._blocks = self._blocks.run(0, min(max(0, first - self._blocks_first), self._blocks.frames))
         self._pace.cut(first)
+        self.version += 1
+        self.reworks += 1
         return first
 
     @property
@@ -207,6 +228,7 @@ class Track:
         """What the client frames from the next one to make to ``end`` are made of, as far as the motion goes."""
         if self._motion is None or self.made >= end:
             return None
+        self.version += 1
         known = self._pace.end - 1
         time = self._pace.time(known)
         needed = math.ceil(time + max(0, end - known) * FASTEST * self.fps / self.frame_rate) + 1
@@ -227,11 +249,13 @@ class Track:
         if not len(times):
             return None
         low, high = max(0, math.floor(times[0]) - self.start), math.ceil(times[-1]) + 1 - self.start
-        return Window(self, self.start + low, self._motion[low:high], self._course[low:high], times)
+        planned, course = self._motion[low:high], self._course[low:high]
+        before = (self.travels, self.feet, self.made, self.reworks)
+        return Window(self, self.start + low, planned, course, times, *before)
 
     def append(self, poses: Poses, feet: FootState | None) -> None:
         """Client frames that have been made, with the state of the feet after each."""
-        if self._feet is not None and feet is not None and len(self._poses):
+        if self._feet is not None and feet is not None and self.has_feet:
             feet = self._feet.then(feet)
         self._feet = feet
         self._poses = Poses(
@@ -239,13 +263,14 @@ class Track:
             np.concatenate([self._poses.rotations, poses.rotations]),
             np.concatenate([self._poses.contacts, poses.contacts]),
         )
+        self.made += len(poses)
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
     """Planned frames of a track from ``start`` on, where they are shown, and the times of the client frames to be made.
 
-    ``start`` and ``times``, which are fractional, count the track's planned frames.
+    ``start`` and ``times``, which are fractional, count the track's planned frames. The rest is how the track stood then.
     """
 
     track: Track
@@ -253,6 +278,15 @@ class Window:
     planned: Motion
     course: Course
     times: Array
+    travels: bool
+    feet: FootState | None
+    made: int
+    reworks: int
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the track still lacks these frames, and as they were planned."""
+        return self.made == self.track.made and self.reworks == self.track.reworks
 
 
 def make(wanted: Iterable[tuple[Track, int]]) -> None:
@@ -261,15 +295,21 @@ def make(wanted: Iterable[tuple[Track, int]]) -> None:
     All in one: the calls of numpy, most of the time of a single block, are shared. A track's frames are the same, bit for
     bit, whatever is made with them and in however many steps.
     """
+    done(make_in_steps(wanted))
+
+
+def make_in_steps(wanted: Iterable[tuple[Track, int]]) -> Steps[None]:
+    """The same in steps. Anything may happen to the tracks in between; what then is no longer wanted is thrown away."""
     alike: dict[Hashable, list[Window]] = {}
     for track, end in wanted:
         if (window := track.window(end)) is not None:
-            alike.setdefault((track.settings, track.feet is None), []).append(window)
+            alike.setdefault((track.settings, window.feet is None), []).append(window)
     for windows in alike.values():
-        _make(windows)
+        yield
+        yield from _make(windows)
 
 
-def _make(windows: Sequence[Window]) -> None:
+def _make(windows: Sequence[Window]) -> Steps[None]:
     """Makes the windows of tracks with the same settings, that all begin or all go on."""
     counts = [len(window.times) for window in windows]
     most = max(counts)
@@ -294,15 +334,19 @@ def _make(windows: Sequence[Window]) -> None:
 
     lock, states = windows[0].track.lock, None
     if lock is not None:
-        travels = np.array([window.track.travels for window in windows])
-        befores = [window.track.feet for window in windows]
-        before = FootState.stack([feet for feet in befores if feet is not None]) if befores[0] is not None else None
-        root, rotations, states = lock.lock(root, rotations, flags & travels[:, None], before)
+        yield
+        travels = np.array([window.travels for window in windows])
+        feet = [window.feet for window in windows if window.feet is not None]
+        before = FootState.stack(feet) if feet else None
+        root, rotations, states = yield from lock.lock_in_steps(root, rotations, flags & travels[:, None], before)
         flags = np.where(travels[:, None], states.held.reshape(flags.shape), flags)
     else:
         rotations = keep_feet_above(root, rotations, windows[0].track.legs)
     root, rotations, contacts = root.astype(np.float32), rotations.astype(np.float32), contact_bits(flags)
+    yield
     for body, (window, count) in enumerate(zip(windows, counts, strict=True)):
+        if not window.is_wanted:
+            continue
         mine = (slice(count), body)
         window.track.append(
             Poses(root[mine], rotations[mine], contacts[mine]), states[mine] if states is not None else None

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from server.motion import rotation as rot
 from server.motion.rotation import Array
 
 
@@ -54,7 +55,7 @@ def clean_contacts(
         return np.zeros(feet.shape[:-1], dtype=bool)
     held = np.zeros(feet.shape[1:-1], dtype=bool) if before is None else before[1]
     previous = feet[:1] if before is None else before[0][None]
-    speed = np.linalg.norm(np.diff(np.concatenate([previous, feet]), axis=0), axis=-1) * fps  # (T, …, 4)
+    speed = rot.length(np.diff(np.concatenate([previous, feet]), axis=0)) * fps  # (T, …, 4)
     if before is None and len(feet) > 1:
         speed[0] = speed[1]
     height = feet[..., 1]

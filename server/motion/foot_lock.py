@@ -19,11 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from protocol.skeleton import Skeleton
+from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, clean_contacts
 from server.motion.floor import feet_lift
 from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.rotation import Array
+from server.motion.steps import Steps, done
 from server.motion.transition import decay
 
 _FLOOR = np.array([0.06, 0.0])  # m, the lowest that a held heel (the ankle joint) and toe sink
@@ -148,7 +150,14 @@ class FootLock:
         state after the frame just before (as ``Locked.state[-1]``); None = these are the first frames. Frames in which
         no foot is away from its planned place come back bit for bit, and so does a body whatever the others do.
         """
+        return done(self.lock_in_steps(root, rotations, flags, before))
+
+    def lock_in_steps(
+        self, root: Array, rotations: Array, flags: np.ndarray | None = None, before: FootState | None = None
+    ) -> Steps[Locked]:
+        """The same in steps."""
         pose = self._legs.pose(root, rotations)
+        yield
         feet = np.stack([pose.ankles, pose.toes], axis=-2)  # (T, …, foot, heel or toe, 3)
         bodies = feet.shape[1:-3]
         last = (before.feet.reshape(*bodies, 4, 3), before.contacts.reshape(*bodies, 4)) if before is not None else None
@@ -158,7 +167,9 @@ class FootLock:
         state.feet[:] = feet
         state.contacts[:] = contacts.reshape(state.contacts.shape)
         before = before if before is not None else FootState.of_shape(*bodies)
+        yield
         self._follow(state, before)
+        yield
 
         away = np.asarray((np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(-3, -2, -1)))
         if away.any():
@@ -169,6 +180,7 @@ class FootLock:
         moved = np.asarray(away | (state.drop > 0.0) | lift.any(axis=-1))
         if not moved.any():
             return Locked(root, rotations, state)
+        yield
         shown[..., 1] += lift[..., None]
         root, rotations, shown, drop = root.copy(), rotations.copy(), shown[moved], state.drop[moved]
         root[..., 1] -= state.drop
@@ -229,7 +241,7 @@ class FootLock:
         count = np.where(pulled, far.argmax(axis=1), end - start)
         leader = feet[:, :, 0] + offsets[:, :, 0]
         bone = feet[:, :, 1] + offsets[:, :, 1] - leader
-        bone *= self._lengths[of % 2, None, None] / np.sqrt((bone * bone).sum(-1, keepdims=True))
+        bone *= self._lengths[of % 2, None, None] / rot.length(bone)[..., None]
         moves = held[:, :1] | (np.abs(fading).max(axis=(2, 3)) >= _NEGLIGIBLE)
         offsets[:, :, 1] = np.where(moves[..., None], leader + bone - feet[:, :, 1], offsets[:, :, 1])
 

@@ -65,12 +65,12 @@ class Legs:
 
     def drop(self, pose: LegPose, ankles: Array) -> Array:
         """How far (…), metres, the pelvis must go down for both ankles to be in reach at ``ankles`` (…, 2, 3)."""
-        length = _length(pose.knees - pose.hips) + _length(pose.ankles - pose.knees)
-        limit = np.maximum(_length(pose.ankles - pose.hips), self.reach * length)  # (…, 2)
+        length = rot.length(pose.knees - pose.hips) + rot.length(pose.ankles - pose.knees)
+        limit = np.maximum(rot.length(pose.ankles - pose.hips), self.reach * length)  # (…, 2)
         away = pose.hips - ankles
-        across = (away[..., [0, 2]] ** 2).sum(-1)
+        across = away[..., 0] ** 2 + away[..., 2] ** 2
         needed = away[..., 1] - np.sqrt(np.maximum(limit**2 - across, 0.0))
-        needed = np.where(_length(away) > limit, needed, 0.0).clip(0.0).max(axis=-1)
+        needed = np.where(rot.length(away) > limit, needed, 0.0).clip(0.0).max(axis=-1)
         # Starts with slope 0, so that the pelvis is not jerked; what it lacks then, the stretch up to `straight` gives.
         return np.minimum(needed * needed / (needed + self.soft), self.max_drop)
 
@@ -81,9 +81,11 @@ class Legs:
         """
         target = ankles - pose.hips + drop[..., None, None] * _UP  # from the lowered hips
         thigh, shin = pose.knees - pose.hips, pose.ankles - pose.knees
-        planned = _length(pose.ankles - pose.hips)
-        longest = np.maximum(planned, self.straight * (_length(thigh) + _length(shin)))
-        bend = _knee_change(thigh, shin, rot.mul_vec(pose.knee_rotation, _HINGE), np.minimum(_length(target), longest))
+        planned = rot.length(pose.ankles - pose.hips)
+        longest = np.maximum(planned, self.straight * (rot.length(thigh) + rot.length(shin)))
+        bend = _knee_change(
+            thigh, shin, rot.mul_vec(pose.knee_rotation, _HINGE), np.minimum(rot.length(target), longest)
+        )
 
         knee_turn = rot.from_axis_angle(_HINGE, bend)  # in the knee's frame
         bent = rot.mul(pose.knee_rotation, knee_turn)
@@ -98,8 +100,9 @@ class Legs:
         solved[..., knee, :] = rot.mul(rotations[..., knee, :], knee_turn)
         solved[..., ankle, :] = rot.inv_mul(rot.mul(swing, bent), rot.mul(sole, pose.ankle_rotation))
         changed = [*hip, *knee, *ankle]
-        flip = (solved[..., changed, :] * rotations[..., changed, :]).sum(-1, keepdims=True) < 0
-        solved[..., changed, :] = np.where(flip, -solved[..., changed, :], solved[..., changed, :])
+        turned = solved[..., changed, :]
+        flip = rot.dot(turned, rotations[..., changed, :])[..., None] < 0
+        solved[..., changed, :] = np.where(flip, -turned, turned)
         return solved
 
     def _chain(self) -> tuple[list[int], ...]:
@@ -112,19 +115,15 @@ class Legs:
 
 def _knee_change(thigh: Array, shin: Array, hinge: Array, distance: Array) -> Array:
     """Angle (…, 2) to turn the shin about the ``hinge`` for the ankle to be ``distance`` (…, 2) from the hip."""
-    along_shin, along_thigh = (shin * hinge).sum(-1), -(thigh * hinge).sum(-1)
+    along_shin, along_thigh = rot.dot(shin, hinge), -rot.dot(thigh, hinge)
     shin_across = shin - along_shin[..., None] * hinge
     thigh_across = -thigh - along_thigh[..., None] * hinge
-    product = _length(shin_across) * _length(thigh_across)
-    sine = (rot.cross(thigh_across, shin_across) * hinge).sum(-1)
-    cosine = (thigh_across * shin_across).sum(-1)
-    wanted = 0.5 * ((thigh**2).sum(-1) + (shin**2).sum(-1) - distance**2) - along_shin * along_thigh
+    product = rot.length(shin_across) * rot.length(thigh_across)
+    sine = rot.dot(rot.cross(thigh_across, shin_across), hinge)
+    cosine = rot.dot(thigh_across, shin_across)
+    wanted = 0.5 * (rot.dot(thigh, thigh) + rot.dot(shin, shin) - distance**2) - along_shin * along_thigh
     bend = np.arctan2(-sine, -cosine)  # 0 = straight, positive = as a knee bends
     new = np.pi - np.arccos(np.clip(wanted / np.maximum(product, 1e-9), -1.0, 1.0))
     backward = np.minimum(bend, 0.0)
     fade = np.clip(1.0 - np.abs(new - np.abs(bend)) / _BACKWARD_FADE, 0.0, 1.0)
     return new + 2.0 * backward * fade - bend
-
-
-def _length(v: Array) -> Array:
-    return np.sqrt((v * v).sum(-1))

@@ -198,6 +198,37 @@ async def lies(url: str, rng: random.Random, seconds: float) -> None:
     await until_over(seconds, one)
 
 
+async def slow_liar(url: str, rng: random.Random, seconds: float) -> None:
+    """Reads slowly, lies about what it shows and what it has received, drops without a word and comes back."""
+    token: str | None = None
+    received = 0
+
+    async def one() -> None:
+        nonlocal token, received
+        async with opened(url, greeted=False) as connection:
+            told = rng.choice((received, received, received // 2, received + 1000, 2**53 - 1))
+            earlier = {} if token is None else {"resume": token, "received": told}
+            await connection.send(message("hello", version=1, client="bad", **earlier))
+            welcome = unpack(await connection.recv())
+            received = received if welcome.get("resumed") else 0
+            token = welcome.get("resume")
+            newest = dict.fromkeys((f"c{at}" for at in range(4)), 0)
+            for name in newest:
+                wish = {"character": name, "text": "a person walks", "on_end": "repeat"}
+                await connection.send(message("prompt", id=f"p{rng.getrandbits(60)}", **wish))
+            for _ in range(rng.randrange(10, 100)):
+                fields = unpack(await connection.recv())
+                received += 1
+                if fields["type"] == "frames":
+                    newest[fields["character"]] = fields["first"] + fields["count"] - 1
+                name, last = rng.choice(list(newest.items()))
+                frame = rng.choice((0, last, last, last // 2, last + 1, last + 1000, 2**53 - 1))
+                await connection.send(message("playhead", character=name, frame=frame))
+                await asyncio.sleep(rng.choice((0.0, 0.0, 0.1, 0.5)))
+
+    await until_over(seconds, one)
+
+
 async def garbage(url: str, rng: random.Random, seconds: float) -> None:
     """Sends messages with bytes and values changed, and reads the refusals."""
     inputs = Inputs(rng, golden("client"))
@@ -268,6 +299,7 @@ BAD_CLIENTS: Final[dict[str, Attack]] = {
     "sends 100 MB": sends_100_mb,
     "reconnects 50 times a second": reconnects,
     "lies about its playhead": lies,
+    "reads slowly, lies, drops and returns": slow_liar,
     "sends garbage": garbage,
     "floods with prompts": floods,
     "guesses resume tokens": guesses,

@@ -1,6 +1,6 @@
 """A server left running under everything that clients do: what went wrong that nothing had provoked, and what it cost.
 
-    motionbridge bench soak [--characters 20] [--connections 5] [--seconds 600] [--model FOLDER] [--report FILE]
+    motionbridge bench soak [--characters 20] [--connections 5] [--seconds 600] [--bad NAME ...] [--model FOLDER] [--report FILE]
 
 Characters are shared out over connections whose clients prompt, queue, steer, pause, remove and drop at random; beside them,
 one bad client after the other does its worst (`bad_clients.py`). The schedule follows from the seed, its timing from the
@@ -184,6 +184,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--characters", type=int, default=20)
     parser.add_argument("--connections", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument(
+        "--bad", nargs="*", choices=[*BAD_CLIENTS], default=[*BAD_CLIENTS], help="bad clients (default: all)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, default=EMBEDDED, help="model folder (default: embedded)")
     parser.add_argument("--stored", action="store_true", help="motion made beforehand instead of a model")
@@ -192,7 +195,8 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.ERROR)
     model = None if args.stored else args.model
-    outcome = asyncio.run(soak(args.characters, args.connections, args.seconds, args.seed, model, args.device))
+    run = soak(args.characters, args.connections, args.seconds, args.seed, model, args.device, args.bad)
+    outcome = asyncio.run(run)
     name = "stored motion" if model is None else f"model `{model.name}`"
     title = (
         f"{outcome.characters} characters on {outcome.connections} connections, {outcome.seconds:.0f} s, "

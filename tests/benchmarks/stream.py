@@ -8,9 +8,12 @@ Server and clients are processes of their own, on a core each where the system l
   sending a prompt to its first frame.
 - cost: motion made beforehand, so that the model is idle; all characters are prompted at once, which is the worst case, and
   measured from 2 s later on, over the moment at which their motion runs short. Frames received, how far the time between a
-  character's frames is from 1 / rate, and the server's CPU time and memory (at most, and for each character what it grew by).
+  character's frames is from 1 / rate; how long what falls due in the server's event loop waits for the work under way
+  (p99 and the longest piece of work, ms: first of the processor's time, then real ones, see turns.py); the server's CPU time
+  and memory (at most, and for each character what it grew by).
   Frames count when their bytes come: with a client library, which takes longer over a message than the server does, its
-  queue was measured instead. Still, a core that something else wants too shows up in the jitter, the server's or the client's.
+  queue was measured instead. Still, a core that something else wants too shows up in the jitter, the server's or the client's;
+  then judge by the loop in the processor's time.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.transition import place_after
 from tests.benchmarks.light_client import LightClient
+from tests.benchmarks.turns import Turns, timed_loop
 
 RATE = 30.0
 PER_CONNECTION = 20
@@ -88,11 +92,13 @@ class StoredEngine:
 
 
 class Usage(NamedTuple):
-    """CPU seconds used so far, the largest resident memory and that of now, MiB (0 where the system does not say)."""
+    """CPU seconds used so far, the largest resident memory and that of now, MiB (0 where the system does not say), and when
+    that was, in seconds."""
 
     cpu: float
     memory: float
     resident: float
+    at: float
 
 
 def usage() -> Usage:
@@ -100,10 +106,11 @@ def usage() -> Usage:
     try:
         import resource
     except ImportError:
-        return Usage(time.process_time(), 0.0, 0.0)
+        return Usage(time.process_time(), 0.0, 0.0, time.perf_counter())
     pages = Path("/proc/self/statm")
     resident = int(pages.read_text().split()[1]) * resource.getpagesize() / 2**20 if pages.exists() else 0.0
-    return Usage(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, resident)
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Usage(time.process_time(), largest, resident, time.perf_counter())
 
 
 def use_core(core: int | None) -> None:
@@ -125,15 +132,18 @@ def run_server(pipe: Pipe, model: Path | None, device: str, core: int | None) ->
             pipe.send(url)
 
         async def listen() -> None:
-            while await asyncio.to_thread(pipe.recv) == "usage":
-                pipe.send(usage())
+            answers = {"usage": usage, "turns": selector.take}
+            while (answer := answers.get(await asyncio.to_thread(pipe.recv))) is not None:
+                pipe.send(answer())
             stop.set()
 
         listening = asyncio.create_task(listen())
         await serve(ServeConfig(port=0, max_connections=128), engine, ready=answer, stop=stop)
         await listening
 
-    asyncio.run(main())
+    loop, selector = timed_loop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main())
 
 
 @dataclass
@@ -145,6 +155,11 @@ class Server:
 
     def usage(self) -> Usage:
         self.pipe.send("usage")
+        return self.pipe.recv()
+
+    def turns(self) -> Turns:
+        """Of its event loop, since the last call."""
+        self.pipe.send("turns")
         return self.pipe.recv()
 
 
@@ -216,14 +231,17 @@ async def first_frames(url: str, characters: int, rounds: int, seed: int, gap: t
 
 
 class Received(NamedTuple):
-    """Frames a second, and how far gaps between a character's messages are from 1 / rate: p50 and p99, ms."""
+    """Frames a second; how far gaps between a character's messages are from 1 / rate, p50 and p99, ms; and meanwhile the
+    server's cores used and the turns of its event loop."""
 
     rate: float
     jitter_p50: float
     jitter_p99: float
+    cores: float
+    turns: Turns
 
 
-async def load(url: str, characters: int, seconds: float, settle: float) -> Received:
+async def load(server: Server, characters: int, seconds: float, settle: float) -> Received:
     """Stream ``characters`` characters for some seconds, ``PER_CONNECTION`` on each connection."""
     arrivals: dict[tuple[int, str], list[float]] = {}
     frames = 0
@@ -242,11 +260,16 @@ async def load(url: str, characters: int, seconds: float, settle: float) -> Rece
     groups = [min(PER_CONNECTION, characters - first) for first in range(0, characters, PER_CONNECTION)]
     clients = [connection(number) for number in range(len(groups))]
     for client, count in zip(clients, groups, strict=True):
-        await client.open(ClientConfig(url=url, frame_rate=RATE))
+        await client.open(ClientConfig(url=server.url, frame_rate=RATE))
         for at in range(count):
             prompt = build(Prompt, character=f"c{at}", id=f"p{at}", text="walk", seconds=9.0, on_end="repeat")
             client.send(encode(prompt))
+    await asyncio.sleep(begin - time.perf_counter())
+    await asyncio.to_thread(server.turns)
+    before = await asyncio.to_thread(server.usage)
     await asyncio.sleep(end - time.perf_counter())
+    after = await asyncio.to_thread(server.usage)
+    turns = await asyncio.to_thread(server.turns)
     lost = sum(client.closed.done() for client in clients)
     if lost:
         raise RuntimeError(f"{lost} of {len(clients)} connections were closed by the server")
@@ -255,7 +278,8 @@ async def load(url: str, characters: int, seconds: float, settle: float) -> Rece
     async with asyncio.timeout(60.0):
         await asyncio.gather(*(client.closed for client in clients))
     jitter = np.concatenate([np.abs(np.diff(times) - 1 / RATE) for times in arrivals.values()]) * 1000
-    return Received(frames / seconds, float(np.percentile(jitter, 50)), float(np.percentile(jitter, 99)))
+    p50, p99 = np.percentile(jitter, [50, 99]).tolist()
+    return Received(frames / seconds, p50, p99, (after.cpu - before.cpu) / (after.at - before.at), turns)
 
 
 def show(name: str, seconds: Sequence[float]) -> None:
@@ -281,19 +305,19 @@ async def cost(counts: Sequence[int], seconds: float) -> None:
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     server_core, client_core = (cores[0], cores[-1]) if len(cores) > 1 else (None, None)
     use_core(client_core)
-    print(
-        f"{'characters':>10}{'frames/s':>10}{'of asked':>10}{'jitter p50':>12}{'p99 ms':>8}{'CPU core':>10}{'MiB':>7}"
-        f"{'each':>7}"
-    )
+    head = ("characters", "frames/s", "of asked", "jitter p50", "p99 ms", "loop p99", "longest", "real p99", "longest")
+    print("".join(f"{name:>11}" for name in (*head, "CPU core", "us/frame", "MiB", "each")))
     for characters in counts:
         async with running(None, "cpu", server_core) as server:
-            started, at = server.usage(), time.perf_counter()
-            got = await load(server.url, characters, seconds, settle=2.0)
-            used, took = server.usage(), time.perf_counter() - at
+            started = server.usage()
+            got = await load(server, characters, seconds, settle=2.0)
+            used = server.usage()
             print(
-                f"{characters:>10}{got.rate:>10.0f}{got.rate / (characters * RATE):>10.1%}{got.jitter_p50:>12.1f}"
-                f"{got.jitter_p99:>8.1f}{(used.cpu - started.cpu) / took:>10.2f}{used.memory:>7.0f}"
-                f"{(used.memory - started.resident) / characters:>7.2f}",
+                f"{characters:>11}{got.rate:>11.0f}{got.rate / (characters * RATE):>11.1%}"
+                f"{got.jitter_p50:>11.1f}{got.jitter_p99:>11.1f}"
+                + "".join(f"{value:>11.1f}" for value in got.turns)
+                + f"{got.cores:>11.2f}{got.cores / got.rate * 1e6:>11.0f}{used.memory:>11.0f}"
+                f"{(used.memory - started.resident) / characters:>11.2f}",
                 flush=True,
             )
 

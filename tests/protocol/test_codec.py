@@ -23,7 +23,7 @@ from protocol.errors import (
 )
 from protocol.extensions import without_timestamps
 from protocol.messages import CLIENT_MODELS, SERVER_MODELS, Error, Frames, Playhead, Prompt, SkeletonTable
-from protocol.poses import PoseError, Poses, pack_poses
+from protocol.poses import PoseBlocks, PoseError, Poses, pack_poses
 from protocol.skeleton import default_skeleton
 from protocol.vectors.cases import client_messages, example_poses, server_messages, valid_cases
 from protocol.vectors.encodings import Style, write
@@ -215,17 +215,15 @@ def test_frame_packer_equals_the_model(encoding, label):
     assert codec.FramePacker(30, encoding).pack("hero", 9, label, poses) == codec.encode(model)
 
 
-def test_many_characters_at_once_equal_one_by_one():
-    singles = [example_poses(2, seed) for seed in range(5)]
-    stacked = Poses(
-        np.stack([p.root for p in singles]),
-        np.stack([p.rotations for p in singles]),
-        np.stack([p.contacts for p in singles]),
-    )
-    packer = codec.FramePacker(30.0, "int16")
-    names, firsts, prompts = list("abcde"), [0, 10, 20, 30, 40], ["p", None, "q", None, "r"]
-    together = packer.pack_many(names, firsts, prompts, stacked)
-    assert together == [packer.pack(*row) for row in zip(names, firsts, prompts, singles, strict=True)]
+@pytest.mark.parametrize("encoding", ["float32", "int16"])
+def test_a_run_of_encoded_frames_is_the_run_encoded(encoding):
+    poses = example_poses(9, seed=2)
+    packer = codec.FramePacker(30.0, encoding)
+    for first, end in ((0, 9), (0, 1), (3, 7), (8, 9)):
+        run = PoseBlocks.of(poses, encoding).run(first, end)
+        assert run == PoseBlocks.of(poses[first:end], encoding)
+        assert packer.pack_blocks("a", first, "p", run) == packer.pack("a", first, "p", poses[first:end])
+        np.testing.assert_allclose(run.poses().rotations, poses.rotations[first:end], atol=2e-5)
 
 
 def test_frame_packer_refuses_wrong_shapes_and_no_frames():

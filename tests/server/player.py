@@ -61,8 +61,9 @@ class Player:
         self.statuses += self.timeline.take_statuses()
         for run in self.timeline.due(self.now):
             self.runs.append(run)
-            for at in range(len(run.poses)):
-                self.frames[run.first + at] = (run.prompt, run.poses.root[at], run.poses.rotations[at])
+            poses = run.blocks.poses()
+            for at in range(len(poses)):
+                self.frames[run.first + at] = (run.prompt, poses.root[at], poses.rotations[at])
         self.statuses += self.timeline.take_statuses()
 
     def play(self, seconds: float, step: float = 1 / 30) -> None:

@@ -8,10 +8,11 @@ from test_track import FPS, RATE, shown, standing
 from server.ahead import MOST, STRETCH_SECONDS, Ahead
 from server.latency import Latency
 from server.motion.steering import Target
+from server.motion.steps import done
 from server.prompts import Entry
 from server.ticks import Ticks
 from server.timeline import CharacterTimeline
-from server.track import Track, make
+from server.track import Track, make, make_in_steps
 
 TICK = 1 / 30
 
@@ -64,7 +65,7 @@ def test_no_tick_makes_more_than_its_share_and_none_runs_dry():
     for tick in range(1, 150):
         now = tick * TICK
         before = [timeline.made_ahead(now) for timeline in timelines]
-        while ahead.work(now) == 0.0:  # at first all are short of frames in the same tick, and need not wait
+        while done(ahead.work(now)) == 0.0:  # at first all are short of frames in the same tick, and need not wait
             pass
         after = [timeline.made_ahead(now) for timeline in timelines]
         made.append(sum(new != old for new, old in zip(after, before, strict=True)))
@@ -82,7 +83,7 @@ def test_one_go_is_bounded():
     pause = 0.0
     while pause == 0.0:
         before = [timeline.made_ahead(late) for timeline in timelines]
-        pause = ahead.work(late)
+        pause = done(ahead.work(late))
         after = [timeline.made_ahead(late) for timeline in timelines]
         assert 0 < sum(new != old for new, old in zip(after, before, strict=True)) <= MOST
         goes += 1
@@ -94,7 +95,7 @@ def test_what_is_used_up_is_made_in_portions_that_come_the_sooner_the_more_there
     timelines = playing(count)
     for timeline in timelines:
         make([timeline.to_make(0.0, 2.0 * STRETCH_SECONDS)])
-    pause = Ahead(lambda: timelines, TICK).work(0.0)
+    pause = done(Ahead(lambda: timelines, TICK).work(0.0))
     wanted = count * TICK / STRETCH_SECONDS + 1  # in a tick
     assert pause <= TICK
     assert wanted <= MOST * TICK / pause <= max(MOST, wanted + 1)
@@ -105,7 +106,7 @@ def test_who_needs_it_most_comes_first():
     for number, timeline in enumerate(timelines):
         make([timeline.to_make(0.0, 0.9 - 0.3 * number)])
     ahead = Ahead(lambda: timelines, TICK)
-    ahead.work(0.0)
+    done(ahead.work(0.0))
     assert [timeline.made_ahead(0.0) >= STRETCH_SECONDS for timeline in timelines] == [False, True, True]
 
 
@@ -113,8 +114,8 @@ def test_paused_characters_and_ended_motion_are_left_alone():
     timelines = playing(2)
     timelines[0].pause(0.0)
     make([timelines[1].to_make(0.0, 100.0)])
-    assert [timeline.made_ahead(0.0) for timeline in timelines] == [None, None]
-    assert Ahead(lambda: timelines, TICK).work(0.0) == TICK
+    assert [timeline.made_ahead(0.0) for timeline in timelines] == [np.inf, np.inf]
+    assert done(Ahead(lambda: timelines, TICK).work(0.0)) == TICK
 
 
 @pytest.mark.parametrize("count", [2, 15, 64])
@@ -134,3 +135,21 @@ def test_ticks_come_evenly_and_missed_ones_are_left_out():
     assert ticks.after(first + 0.35) == pytest.approx(first + 0.4)
     assert ticks.last(first + 0.35) == pytest.approx(first + 0.3)
     assert ticks.last(first) == pytest.approx(first)
+
+
+@pytest.mark.parametrize("at_step", range(6))
+def test_what_has_changed_between_the_steps_is_made_anew(at_step):
+    """While the frames of two characters are made, one is told to do something else and is asked for its frames."""
+    changed, left = wandering(0), wandering(3)
+    alone, other = wandering(0), wandering(3)
+    steps = make_in_steps([(changed, 40), (left, 40)])
+    for _ in range(at_step):
+        next(steps)
+    for track in (changed, alone):
+        track.splice(20, standing(60, shift=0.3))
+        track.reach(12)
+    done(steps)
+    for ours, single in ((changed, alone), (left, other)):
+        mine, wanted = shown(ours, 0, 60), shown(single, 0, 60)
+        np.testing.assert_array_equal(mine.root, wanted.root)
+        np.testing.assert_array_equal(mine.rotations, wanted.rotations)

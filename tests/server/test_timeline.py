@@ -7,6 +7,8 @@ import pytest
 from fake_engine import FakeEngine, bend
 from player import RATE, SETTINGS, Player
 
+from server import timeline
+
 
 def test_first_frames_come_at_once_and_a_lead_ahead():
     player = Player()
@@ -245,3 +247,22 @@ def test_memory_stays_bounded():
     player.play(60.0, step=0.1)
     assert player.timeline._track.end - player.timeline._track.start < 400
     assert len(player.timeline._segments) < 20
+
+
+def test_looking_less_often_asks_the_model_for_nothing_later(monkeypatch):
+    def asked(look_seconds: float) -> list[tuple[float, str, int]]:
+        monkeypatch.setattr(timeline, "LOOK_SECONDS", look_seconds)
+        player, calls = Player(), []
+        player.prompt("a", "walk", seconds=6.0, on_end="repeat")
+        for tick in range(600):
+            before = len(player.engine.calls)
+            player.step(1 / 30)
+            calls += [(player.now, call[0].text, call[0].frames) for call in player.engine.calls[before:]]
+            if tick == 250:
+                player.prompt("b", "wave", seconds=3.0, replace=False)
+            if tick == 400:
+                assert player.timeline.report(player.timeline.highest_sent, player.now)
+        return calls
+
+    assert len(asked(0.0)) == 3
+    assert asked(0.25) == asked(0.0)

@@ -85,7 +85,7 @@ def test_steering_changes_what_was_sent_ahead_but_nothing_that_was_shown():
         player.step(0.0)
         again = player.runs[-1]
         assert shown + 1 < again.first <= sent
-        assert again.first + len(again.poses) - 1 >= sent
+        assert again.first + again.blocks.frames - 1 >= sent
         for index in range(shown + 2):
             assert before[index] is player.frames[index]
         player.play(0.7)
@@ -106,7 +106,7 @@ def test_steering_reaches_back_over_the_start_of_a_prompt():
     player.timeline.steer(Target(heading=1.0), player.now)
     player.step(0.0)
     assert [run.prompt for run in player.runs] == ["a", "b"]
-    assert player.runs[0].first + len(player.runs[0].poses) == player.runs[1].first == boundary
+    assert player.runs[0].first + player.runs[0].blocks.frames == player.runs[1].first == boundary
 
 
 def test_waypoints_are_walked_to():
