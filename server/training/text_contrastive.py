@@ -24,13 +24,13 @@ from server.training.train_config import TrainConfig
 from server.training.trainer import Trainer, TrainResult, load_weights, mean_losses
 
 CONTRASTIVE_TRAINING = TrainConfig(
-    steps=1500,
+    steps=600,
     batch_size=128,
     lr=1e-3,
     lr_final=1e-5,
     warm_up=100,
     weight_decay=0.05,
-    validate_every=250,
+    validate_every=100,
     ema_decay=0.99,
 )
 MISSPELT = 0.15  # of the captions get a misspelt twin, as in the distillation
