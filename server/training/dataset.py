@@ -23,7 +23,7 @@ from server.motion.mirror import MIRRORED
 POOL = 8
 OWN_SHARE = 0.4
 """Of the captions drawn of a clip that has further ones."""
-MISSPELT_SHARE = 0.1
+MISSPELT_SHARE = 0.15
 
 
 class DatasetError(ValueError):
@@ -191,7 +191,7 @@ class TokenClips:
     """Tokenised clips: for each clip its token sequences (N, Q), one a frame offset, and its captions.
 
     The captions are rows of ``conds`` (captions, D), the clip's own and then, set by set, further ones. ``misspelt``
-    (captions, D) are the same captions with a slip of the pen. ``context``: how many of a clip's first tokens are context
+    (variants, captions, D) are the same captions with slips of the pen. ``context``: how many of a clip's first tokens are context
     (see :class:`TokenBatch`).
     """
 
@@ -207,7 +207,9 @@ class TokenClips:
         chosen = own
         if further and u_set >= OWN_SHARE:
             chosen = further[int((u_set - OWN_SHARE) / (1.0 - OWN_SHARE) * len(further))]
-        table = self.misspelt if u_slip < MISSPELT_SHARE else self.conds
+        table = self.conds
+        if u_slip < MISSPELT_SHARE:
+            table = self.misspelt[int(u_slip / MISSPELT_SHARE * len(self.misspelt))]
         return table[chosen[int(u_caption * len(chosen))]]
 
 

@@ -53,6 +53,7 @@ JOINT_WEIGHTS = tuple(
     for joint, weight in {"wrist": 4.0, "elbow": 2.0, "ankle": 1.5, "foot": 1.5}.items()
     for side in ("left", "right")
 )
+_SLIPS = (1, 1, 2, 3)  # of the pen, in the misspelt variants of every caption
 FRAME_OFFSETS = 4  # one token's worth: every alignment of frames and tokens is seen
 
 
@@ -164,9 +165,14 @@ def train_rvq(data: Path, run: Path, config: TrainConfig, stage: StageConfig, fr
 def layered_batches(
     dataset: MotionDataset, config: TrainConfig, stage: StageConfig, base_share: float, others: Sequence[int | None]
 ) -> LayeredBatches:
-    """Batches of windows of all lengths of ``stage``, of about as many frames each as ``batch_size`` of the longest."""
+    """Batches of windows of the lengths of ``stage`` that some clip has, each of as many frames as ``batch_size`` of the longest.
+
+    DatasetError when no clip is as long as the shortest.
+    """
+    longest, shortest = max(clip.frames for clip in dataset.clips), min(stage.windows)
+    lengths = [window for window in stage.windows if window <= max(longest, shortest)]
     frames = config.batch_size * max(stage.windows)
-    windows = [WindowBatches(dataset, frames // window, window, stage.balance) for window in stage.windows]
+    windows = [WindowBatches(dataset, frames // window, window, stage.balance) for window in lengths]
     return LayeredBatches(windows, base_share, others)
 
 
@@ -248,7 +254,9 @@ def token_clips(
         write_atomically(path, lambda partial: torch.save(tokens, partial))
     context = [0] * len(dataset.clips) + [extra.context // rvq.config.downsample for extra in extras]
     rows = [[[row[text] for text in one_set] for one_set in sets] for sets in captions]
-    return TokenClips(tokens, rows, encode(texts), encode([misspell(text, rng) for text in texts]), context)
+    conds = encode(texts)
+    misspelt = torch.stack([encode([misspell(text, rng, slips) for text in texts]) for slips in _SLIPS])
+    return TokenClips(tokens, rows, conds, misspelt, context)
 
 
 def extra_clips(dataset: MotionDataset, stage: StageConfig, cache: Path) -> list[ExtraClip]:

@@ -203,15 +203,19 @@ def general_sentence(words: Sequence[str], rng: random.Random) -> str:
     return frame.format(*(rng.choice(words) for _ in range(6)))
 
 
-def misspell(text: str, rng: random.Random) -> str:
-    """``text`` with one letter swapped with the next, dropped, doubled or replaced."""
-    places = [index for index, letter in enumerate(text[:-1]) if letter.isalpha() and text[index + 1].isalpha()]
-    if not places:
-        return text
-    at = rng.choice(places)
-    here, after = text[at], text[at + 1]
-    changed = rng.choice((after + here, here, here + here + after, rng.choice("abcdefghijklmnopqrstuvwxyz") + after))
-    return text[:at] + changed + text[at + 2 :]
+def misspell(text: str, rng: random.Random, slips: int = 1) -> str:
+    """``text`` in which ``slips`` times a letter was swapped with the next, dropped, doubled or replaced."""
+    for _ in range(slips):
+        places = [index for index, letter in enumerate(text[:-1]) if letter.isalpha() and text[index + 1].isalpha()]
+        if not places:
+            break
+        at = rng.choice(places)
+        here, after = text[at], text[at + 1]
+        changed = rng.choice(
+            (after + here, here, here + here + after, rng.choice("abcdefghijklmnopqrstuvwxyz") + after)
+        )
+        text = text[:at] + changed + text[at + 2 :]
+    return text
 
 
 def distinct(draw: Callable[[], str], count: int, seen: set[str]) -> list[str]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from server.models.quantizer import Codebook
-from server.models.rvq import RVQVAE, RVQConfig, rvq_loss
+from server.models.rvq import RVQVAE, RVQConfig, RVQOutput, rvq_loss
 
 CONFIG = RVQConfig(channels=9, width=16, code_dim=8, codes=16, quantizers=3, depth=2, dropout=0.0)
 
@@ -147,6 +147,20 @@ def test_loss_weighs_local_positions_and_commitment() -> None:
     rvq, motion = model().eval(), waves(0, frames=31)
     loss = rvq_loss(rvq(motion), motion, joints=2, position_weight=2.0, commit_weight=3.0)
     torch.testing.assert_close(loss.total, loss.reconstruction + 2 * loss.local_position + 3 * loss.commit)
+
+
+def test_joints_can_count_more_in_the_loss() -> None:
+    generator = torch.Generator().manual_seed(0)
+    motion, made = torch.randn(2, 1, 8, 12, generator=generator)  # two joints after the pelvis in channels 4 to 9
+    output = RVQOutput(made, torch.zeros(()), torch.zeros(()), torch.zeros(1, 2, 1))
+    plain, even = rvq_loss(output, motion, joints=3), rvq_loss(output, motion, joints=3, joint_weights=torch.ones(2))
+    torch.testing.assert_close(even.total, plain.total)
+    first, second = (
+        rvq_loss(output, motion, joints=3, joint_weights=torch.tensor(w)) for w in ([1.0, 0.0], [0.0, 1.0])
+    )
+    alone = torch.nn.functional.smooth_l1_loss(made[..., 4:7], motion[..., 4:7])
+    torch.testing.assert_close(2 * first.local_position, alone)
+    torch.testing.assert_close(first.local_position + second.local_position, plain.local_position)
 
 
 def test_half_precision_weights_choose_the_same_codes() -> None:

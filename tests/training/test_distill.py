@@ -152,6 +152,7 @@ def test_inflection(verb: str, third: str, ing: str) -> None:
 def test_a_sentence_without_letters_cannot_be_misspelt() -> None:
     assert misspell("1 2 3", random.Random(0)) == "1 2 3"
     assert misspell("walk", random.Random(0)) != "walk"
+    assert len({misspell("walk", random.Random(1), slips) for slips in (1, 2, 3)}) == 3
 
 
 def test_draws_stop_when_nothing_new_comes() -> None:

@@ -11,6 +11,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "motion"))
 from synthetic import positions_of
 
+from protocol.skeleton import default_skeleton
+from server.models.rvq import RVQOutput
 from server.motion.features import HUMANML3D, extract
 from server.training import stages
 from server.training.augment import ExtraClip
@@ -113,7 +115,7 @@ def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(
         return torch.arange(len(given))[:, None].float()
 
     clips = stages.token_clips(train, rvq, number, 1, tmp_path, extras, sets)
-    ordered, misspelt = texts
+    ordered, *misspelt = texts
     said = [[[ordered[row] for row in rows] for rows in of_clip] for of_clip in clips.captions]
     assert said == [
         [["turn 0.0"], ["bear left", "go left"], ["do something"]],
@@ -122,7 +124,9 @@ def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(
         [["joined"], ["do something"], ["to the right"]],
         [["standing"], ["do something"]],
     ]
-    assert all(right != wrong for right, wrong in zip(ordered, misspelt, strict=True))
+    assert clips.misspelt.shape == (len(misspelt), len(ordered), 1)
+    for variant in misspelt:
+        assert all(right != wrong for right, wrong in zip(ordered, variant, strict=True))
     with pytest.raises(DatasetError, match=r"a name like 'wlak\*'"):
         stages.train_tokens(
             "masked", data, tmp_path, stages.TOKEN_TRAINING, replace(STAGE, captions=(CaptionSet(("wlak*",), ("x",)),)),
@@ -132,7 +136,9 @@ def test_every_clip_has_its_own_captions_and_those_of_the_sets_that_describe_it(
 
 def test_captions_are_drawn_from_every_set_now_and_then_misspelt():
     tokens = [[torch.zeros((20, 3), dtype=torch.int16)]] * 2
-    clips = stages.TokenClips(tokens, [[[0, 1], [2, 3], [4]], [[5]]], torch.eye(6), -torch.eye(6), [0, 0])
+    clips = stages.TokenClips(
+        tokens, [[[0, 1], [2, 3], [4]], [[5]]], torch.eye(6), torch.stack([-torch.eye(6)] * 2), [0, 0]
+    )
     uniforms = torch.rand(4000, 3, generator=torch.Generator().manual_seed(0)).tolist()
     drawn = sum(clips.cond(0, *u) for u in uniforms) / len(uniforms)
     correct = 1.0 - 2 * MISSPELT_SHARE
@@ -154,10 +160,42 @@ def test_windows_stay_within_their_clip(data: Path):
     assert len(first.unique()) > 60
 
 
+def test_the_tokenizer_sees_short_clips_and_often_the_base_layer_alone(data: Path):
+    dataset = MotionDataset(data, "train")
+    dataset.clips[0] = replace(dataset.clips[0], frames=24)
+    dataset.features = torch.arange(len(dataset.features), dtype=torch.float32)[:, None].repeat(1, 263)
+    stage, config = replace(STAGE, windows=(200, 64, 16)), replace(stages.RVQ_TRAINING, batch_size=2)
+    batches = stages.layered_batches(dataset, config, stage, 0.25, [2, None])
+    generator = torch.Generator().manual_seed(0)
+    drawn = [batches.draw(step, generator) for step in range(400)]
+    assert {tuple(batch.motion.shape[:2]) for batch in drawn} == {(6, 64), (25, 16)}, "200 frames has no clip"
+    assert any((batch.motion[:, 0, 0] < 24).any() for batch in drawn), "the clip of 24 frames"
+    counts = {layers: sum(batch.layers == layers for batch in drawn) for layers in (1, 2, None)}
+    assert 70 < counts[1] < 130
+    assert 110 < counts[2] < 190
+    assert sum(counts.values()) == 400
+    with pytest.raises(DatasetError, match="no clip has 100 frames"):
+        stages.layered_batches(dataset, config, replace(stage, windows=(200, 100)), 0.25, [None])
+
+
+def test_a_hand_counts_more_than_a_collar_bone(data: Path):
+    layout, generator = MotionDataset(data, "train").layout, torch.Generator().manual_seed(0)
+    motion = torch.randn(1, 8, 263, generator=generator)
+    measure = stages.reconstruction_loss(layout, stages.StageConfig())
+
+    def loss(joint: str) -> float:
+        wrong = motion.clone()
+        wrong[..., 4 + 3 * (default_skeleton().index(joint) - 1)] += 0.5
+        zero = torch.zeros(())
+        return float(measure(RVQOutput(wrong, zero, zero, torch.zeros(1, 2, 1)), motion).local_position)
+
+    assert loss("left_wrist") == pytest.approx(4 * loss("left_collar")) == pytest.approx(2 * loss("right_elbow"))
+
+
 def test_token_batches_pad_and_crop(data: Path):
     dataset = MotionDataset(data, "train")
     tokens = [[torch.full((20, 3), index, dtype=torch.int16)] for index in range(3)]
-    clips = stages.TokenClips(tokens, [[[0]], [[1]], [[2]]], torch.eye(3), torch.eye(3), [0, 0, 0])
+    clips = stages.TokenClips(tokens, [[[0]], [[1]], [[2]]], torch.eye(3), torch.eye(3)[None], [0, 0, 0])
     weights = dataset.weights(stages.Balance(), by_frames=False)
     assert weights.sum() == pytest.approx(1.0)
     cropped = TokenBatches(clips, weights, 64, crop=1.0)
