@@ -144,13 +144,17 @@ def read_frames(fields: dict[str, Any]) -> FrameBlock:
     return FrameBlock(frames.character, frames.first, frames.frame_rate, frames.prompt, frames.poses())
 
 
+PACKER_BYTES: Final = 4096
+"""To start with: room for a usual message. By itself msgpack takes 256 KiB, and every session has a packer."""
+
+
 class FramePacker:
     """Packs `frames` straight from arrays, byte for byte as `encode(Frames(...))` would. For one thread at a time."""
 
     def __init__(self, frame_rate: float, encoding: Encoding) -> None:
         self.frame_rate = float(frame_rate)
         self.encoding: Encoding = encoding
-        self._packer = msgpack.Packer()
+        self._packer = msgpack.Packer(buf_size=PACKER_BYTES)
 
     def pack(self, character: str, first: int, prompt: str | None, poses: Poses) -> bytes:
         """One character's frames ``first``, ``first + 1``, …. PoseError on wrong shapes or values."""

@@ -32,6 +32,7 @@ from server.connection import MOVED, Connection
 from server.greeting import ModelInfo, server_version
 from server.handover import Handover, SessionStore
 from server.latency import Latency
+from server.memory import Garbage, freeze, settle_allocator
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.observer import Observer, Observers
@@ -44,6 +45,8 @@ WRITE_LIMIT_BYTES: Final = 16 * 1024
 READ_QUEUE_MESSAGES: Final = 16
 SOCKET_MESSAGE_BYTES: Final = 2 * limits.MAX_MESSAGE_BYTES
 """Larger than the protocol's limit, so that a message slightly too big gets an `error` before the close."""
+EXPIRY_SECONDS: Final = 1.0
+"""Between looks for sessions whose client has not come back."""
 SPARE_CONNECTIONS: Final = 16
 """Connections over the limit that are open just long enough to be told so."""
 
@@ -99,6 +102,7 @@ class App:
         self.handover = None if store is None else Handover(self.sessions, self._access, store, clock)
         self._connections: set[Connection] = set()  # also those that are about to be told that there is no room
         self._numbers = itertools.count()
+        self._garbage = Garbage()
         self.arrivals = Arrivals()
         self._ahead = Ahead(lambda: self.sessions.timelines, config.tick_seconds)
         self._web = Web(config, self.metrics, self.backend.problem)
@@ -117,6 +121,7 @@ class App:
             await connection.run()
         finally:
             self._connections.discard(connection)
+            self._garbage.connection_ended()
 
     async def make_ahead(self) -> None:
         """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
@@ -127,6 +132,12 @@ class App:
                 LOG.exception("frames could not be made ahead")
                 pause = self.config.tick_seconds
             await asyncio.sleep(pause)
+
+    async def expire_sessions(self) -> None:
+        """Ends sessions whose client has not come back, until it is cancelled: they would keep their motion on an idle server."""
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            self.sessions.expire(self._clock())
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP, web pages that may not connect, and no room at all. None: go on."""
@@ -180,10 +191,11 @@ async def serve(
     coroutine function) with the URL once clients can connect. ``observers`` are told of the work. OSError when the address
     cannot be listened on, ValueError when the certificate cannot be used.
     """
+    settle_allocator()
     tls = _tls(config)
     app = App(config, engine, clock, rng, load, observers)
     app.backend.start()
-    gc.freeze()  # looking at all that exists by now, torch and all, would stop every stream for 0.2 s now and then
+    freeze()
     try:
         server = await websocket_serve(
             app.handle,
@@ -204,6 +216,7 @@ async def serve(
             **tls,
         )
         ahead = asyncio.create_task(app.make_ahead())
+        expiring = asyncio.create_task(app.expire_sessions())
         arriving = asyncio.create_task(app.arrivals.run())
         handing = None if app.handover is None else asyncio.create_task(app.handover.run())
         try:
@@ -214,6 +227,7 @@ async def serve(
             await stop.wait()
         finally:
             await _end(ahead)
+            await _end(expiring)
             await _close(server, config.shutdown_timeout, 1001 if handing is None else MOVED)
             if app.handover is not None and handing is not None:
                 await app.handover.drain(config.shutdown_timeout)

@@ -137,8 +137,16 @@ class Batcher:
                 self._calls.revive()
 
     def _serve(self) -> None:
-        while (batch := self._gather()) is not None:
-            self._deliver(batch, self._calls.make([job.request for _, job in batch]))
+        while self._serve_batch():
+            pass
+
+    def _serve_batch(self) -> bool:
+        """Makes the next batch; False when stopping. By itself, so that nothing of the last one is kept while the model waits."""
+        batch = self._gather()
+        if batch is None:
+            return False
+        self._deliver(batch, self._calls.make([job.request for _, job in batch]))
+        return True
 
     def _gather(self) -> list[tuple[Key, _Job]] | None:
         """The next batch, oldest first; None when stopping."""

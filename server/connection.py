@@ -22,7 +22,7 @@ from protocol.errors import CloseCode, ErrorCode
 from server.arrivals import Arrivals
 from server.backend import Backend, BusyError
 from server.config import ServeConfig
-from server.logs import SESSION
+from server.logs import WORK, Work
 from server.model_calls import Result
 from server.refusals import refusal
 from server.replies import Close
@@ -60,6 +60,7 @@ class Connection:
         self._bring = bring
         self._socket = socket
         self._session = session
+        self._work = Work(session.id)
         self._sessions = sessions
         self._backend = backend
         self._arrivals = arrivals
@@ -77,18 +78,15 @@ class Connection:
 
     async def run(self) -> None:
         """Serves the client. Returns when the connection is closed; its session has ended, or waits to be resumed."""
-        SESSION.set(lambda: self._session.id)
+        WORK.set(self._work)
         _limit_send_buffer(self._socket)
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write())}
         try:
             done, _ = await asyncio.wait({*tasks, self._taken_over}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        except ConnectionClosed:
-            LOG.debug("session %s: closed with code %s", self._session.id, self._socket.close_code)
-        except Exception:
-            LOG.exception("session %s failed", self._session.id)
-            await self._socket.close(int(CloseCode.INTERNAL), "a fault of the server; its log has more")
+            # Looked at, not raised here: through this call's frame an exception would hold its own task, and with both the
+            # session and all its motion, until the garbage collector comes.
+            for error in filter(None, (task.exception() for task in done)):
+                await self._take_fault(error)
         finally:
             for task in tasks:
                 task.cancel()
@@ -97,6 +95,14 @@ class Connection:
                 await self._say_goodbye()
             elif self._sessions.leave(self._session, self._clock(), dropped=self._has_dropped()):
                 self._exchange_jobs()
+
+    async def _take_fault(self, error: BaseException) -> None:
+        """Reading or writing has ended with an exception: the socket's end, or a fault of the server."""
+        if isinstance(error, ConnectionClosed):
+            LOG.debug("session %s: closed with code %s", self._session.id, self._socket.close_code)
+            return
+        LOG.error("session %s failed", self._session.id, exc_info=error)
+        await self._socket.close(int(CloseCode.INTERNAL), "a fault of the server; its log has more")
 
     def _let_go(self) -> None:
         """Another connection takes the session: from now on this one must not touch it."""
@@ -132,6 +138,7 @@ class Connection:
     def _greet(self, data: bytes | str) -> None:
         self._session.receive(data, self._clock())
         self._session = self._session.successor or self._session
+        self._work.session = self._session.id
         if self._session.greeted:
             self._sessions.hold(self._session, self._let_go)
             if self._session.account is not None:

@@ -28,7 +28,9 @@ from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, 
 from server.motion import kinematics, solver
 from server.motion import rotation as rot
 from server.motion.contacts import clean_contacts
+from server.motion.floor import keep_body_above, keep_feet_above
 from server.motion.in_turn import first_share
+from server.motion.legs import Legs
 from server.motion.motion import Motion, MotionRequest
 from server.motion.representation import representation
 from server.motion.resample import smooth_rotations
@@ -144,6 +146,8 @@ class Engine:
             anchor = max(start - 1, 0)
             made = self._place(features, solved, anchor, source.root[anchor], float(source.heading[anchor]))
             _paste(result, source, made, start, stop)
+            part = slice(start, stop)
+            result.rotations[part] = keep_feet_above(result.root[part], result.rotations[part], Legs(self.skeleton))
         return result
 
     def motion_from_pose(self, root: Array, rotations: Array) -> Motion:
@@ -307,10 +311,12 @@ class Engine:
             positions = [self.representation.positions(features) for features in clips]
             torso = [self.skeleton.index(name) for name in _TORSO]
             frames = _TORSO_SECONDS * self.fps
-            return [
-                solved._replace(local=smooth_rotations(solved.local, torso, frames))
-                for solved in solver.retarget_clips(positions, self.skeleton)
-            ]
+            whole = []
+            for solved, decoded in zip(solver.retarget_clips(positions, self.skeleton), positions, strict=True):
+                local = smooth_rotations(solved.local, torso, frames)
+                root = keep_body_above(solved.root, local, self.skeleton, decoded)
+                whole.append(solved._replace(local=local, root=root))
+            return whole
 
     def _place(self, features: Array, solved: solver.Solved, anchor: int, root: Array, heading: float) -> Motion:
         """A solved clip as motion in the world, so that frame ``anchor`` has the given heading and root x and z."""

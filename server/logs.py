@@ -5,12 +5,20 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-SESSION: Final[contextvars.ContextVar[Callable[[], str] | None]] = contextvars.ContextVar("session", default=None)
-"""How to learn the id of the session that a task works for. A function, as a resume changes it under a running task."""
+
+@dataclass
+class Work:
+    """What a task works for: the id of a session. A resume changes it under a running task."""
+
+    session: str
+
+
+WORK: Final[contextvars.ContextVar[Work | None]] = contextvars.ContextVar("work", default=None)
+"""That of the present task. It must hold on to nothing else: timers keep it until their time, also those that were cancelled."""
 TEXT_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 QUIET: Final = ("websockets", "asyncio")
 """Libraries that log at level debug what passes through them, tokens and prompts, and at level info every probe of health."""
@@ -39,9 +47,9 @@ class SessionFilter(logging.Filter):
     """Passes every record, with the ``session`` of the task that logged it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        session = SESSION.get()
-        if session is not None and not hasattr(record, "session"):
-            record.session = session()
+        work = WORK.get()
+        if work is not None and not hasattr(record, "session"):
+            record.session = work.session
         return True
 
 

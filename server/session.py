@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from protocol import limits
@@ -103,7 +104,9 @@ class Session:
         self._journal = Journal(observer or Observer(), session_id)
         self._expires = math.inf
         self._find = find
-        self._config, self._model, self._latency, self._rng, self._full = config, model, latency, rng, full
+        self._config, self._model, self._latency, self._full = config, model, latency, full
+        # Not a method: what belongs to the session and holds on to it would outlive it, until the garbage collector comes.
+        self._draw_seed = partial(rng.randint, 0, limits.MAX_SEED)
         self._packer = FramePacker(limits.DEFAULT_FRAME_RATE, "float32")
         self._replies = Replies(self._journal)
         self._outbox = self._replies.outbox
@@ -194,9 +197,6 @@ class Session:
         if self._characters is not None:
             self._characters.plan(now)
             self._characters.tell_statuses()
-
-    def _draw_seed(self) -> int:
-        return self._rng.randint(0, limits.MAX_SEED)
 
     # Life of the connection
 

@@ -23,7 +23,7 @@ TOKEN_BYTES: Final = 24
 
 
 class Sessions:
-    """Opens, parks, resumes and ends sessions. Without a clock: expired ones end when something else happens.
+    """Opens, parks, resumes and ends sessions. Without a clock: expired ones end when something else happens, or by `expire`.
 
     ``ended`` is called with the id of each session that is over.
     """
@@ -91,7 +91,7 @@ class Sessions:
 
     def leave(self, session: Session, now: float, *, dropped: bool) -> bool:
         """The connection that held the session is gone. ``dropped``: its client may come back. Returns whether it is kept."""
-        self._expire(now)
+        self.expire(now)
         self._served.pop(session.id, None)
         if session.token is not None:
             self._held.pop(session.token, None)
@@ -110,6 +110,11 @@ class Sessions:
         self._end_surplus()
         return session.token in self._parked
 
+    def expire(self, now: float) -> None:
+        """Ends those whose time to be resumed is up."""
+        while self._parked and next(iter(self._parked.values()))[1] <= now:
+            self._end_parked(next(iter(self._parked)), "its client did not come back")
+
     @property
     def tokens(self) -> list[str]:
         """Of all sessions that can be resumed here."""
@@ -122,7 +127,7 @@ class Sessions:
 
     def give(self, token: str, now: float) -> tuple[SessionState, float] | None:
         """The session of a token for another server, and for how many seconds it may wait; it is no longer here. None: unknown."""
-        self._expire(now)
+        self.expire(now)
         if token in self._held:
             session, let_go = self._held.pop(token)
             let_go()
@@ -160,7 +165,7 @@ class Sessions:
         ``full``: there is no room for one that waits, but one that a connection holds has a place, and keeps it.
         HelloError when ``account`` has no connection left for it; it is kept then.
         """
-        self._expire(now)
+        self.expire(now)
         token = hello.resume
         if token is None:
             return None
@@ -183,10 +188,6 @@ class Sessions:
             self._end_parked(min(self._parked, key=lambda token: self._parked[token][0].sent), "has no room to be kept")
         while self.parked_characters > self._config.max_parked_characters:
             self._end_parked(next(iter(self._parked)), "its characters have no room to be kept")
-
-    def _expire(self, now: float) -> None:
-        while self._parked and next(iter(self._parked.values()))[1] <= now:
-            self._end_parked(next(iter(self._parked)), "its client did not come back")
 
     def _end_parked(self, token: str, why: str) -> None:
         session, _ = self._parked.pop(token)

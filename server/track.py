@@ -2,7 +2,8 @@
 
 Both are addressed by absolute index. The motion is kept as the model continues it; steering, root motion and pace
 decide where and when it is shown, up to a little beyond what has been sent, so that they can change at any time. Feet are
-locked last, on the client's frames: a foot on the ground stays there also while the difference at a splice decays.
+locked last, on the client's frames: a foot on the ground stays there also while the difference at a splice decays, and
+none is shown under the floor.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from protocol.poses import Poses, contact_bits
 from protocol.skeleton import Skeleton, default_skeleton
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, without_flicker
+from server.motion.floor import keep_feet_above
 from server.motion.foot_lock import FootLock, FootState
+from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
@@ -72,6 +75,7 @@ class Track:
         self._pace = Pace(fps, frame_rate)
         self._poses = _no_poses()
         self._first = 0  # client index of _poses[0]
+        self.legs = Legs(self._skeleton)
         self.lock = FootLock(self._skeleton, frame_rate, half_life, contacts=_CAUSAL) if foot_lock else None
         self._feet: FootState | None = None  # after each of _poses
 
@@ -295,6 +299,8 @@ def _make(windows: Sequence[Window]) -> None:
         before = FootState.stack([feet for feet in befores if feet is not None]) if befores[0] is not None else None
         root, rotations, states = lock.lock(root, rotations, flags & travels[:, None], before)
         flags = np.where(travels[:, None], states.held.reshape(flags.shape), flags)
+    else:
+        rotations = keep_feet_above(root, rotations, windows[0].track.legs)
     root, rotations, contacts = root.astype(np.float32), rotations.astype(np.float32), contact_bits(flags)
     for body, (window, count) in enumerate(zip(windows, counts, strict=True)):
         mine = (slice(count), body)

@@ -23,6 +23,7 @@ SIDE_ROOMS = {
     "observer": (),
     "sentences": (),
     "logs": (),
+    "memory": (),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files", "sentences"),
     "evaluation": ("protocol", "motion", "models", "engine", "export", "files"),
@@ -35,7 +36,7 @@ EXTRA_DOORS = {
     "batcher": ("observer",),
     "session": ("config", "observer", "sentences"),
     "connection": ("config", "observer", "logs"),
-    "app": ("config", "observer", "logs"),
+    "app": ("config", "observer", "logs", "memory"),
     "cli": (
         "config",
         "observer",
@@ -52,7 +53,7 @@ EXTRA_DOORS = {
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
-    "cluster": (*CHAIN[: CHAIN.index("cli")], "config", "observer"),
+    "cluster": (*CHAIN[: CHAIN.index("cli")], "config", "observer", "memory"),
     **{room: (*CHAIN[:place], *EXTRA_DOORS.get(room, ())) for place, room in enumerate(CHAIN)},
 }
 """Room -> the rooms whose modules it may import, beside its own."""

@@ -20,6 +20,7 @@ from server.backend import Deliver
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
 from server.greeting import ModelInfo
+from server.memory import settle_allocator
 from server.model_calls import GenerationError, Request, Result
 from server.motion.motion import MotionEngine
 
@@ -58,6 +59,7 @@ class Engines:
     """One replica. ``load`` makes its engine, and another one when that breaks."""
 
     def __init__(self, load: Callable[[], MotionEngine], settings: EngineSettings) -> None:
+        settle_allocator()
         engine = load()
         self._model = ModelInfo.of(engine)
         self._batcher = Batcher(

@@ -5,6 +5,7 @@ it is let go, its offset from the planned motion decays as the offsets of a spli
 nothing jumps. A held toe is the pivot of a lifting heel, a held heel that of a lifting toe.
 
 Held means held over the ground; up and down a held joint sinks as the planned one does, to the floor, and does not rise.
+No foot, held or not, is shown under the floor (see ``floor.py``).
 Only the past counts: what is locked can be continued from the :class:`FootState` after any frame. Several bodies are locked
 at once, each as if it were alone: numpy's calls take most of the time, and are as many for one body as for many.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from protocol.skeleton import Skeleton
 from server.motion.contacts import ContactSettings, clean_contacts
+from server.motion.floor import feet_lift
 from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.rotation import Array
@@ -108,7 +110,8 @@ class FootLock:
     """Locks feet of motion at ``fps`` frames per second.
 
     ``half_life``: seconds in which half of a released foot's offset is gone. A foot that is pulled further than
-    ``max_offset`` metres from its planned place over the ground is let go for ``pause`` seconds.
+    ``max_offset`` metres from its planned place over the ground, or turned further than ``max_turn`` degrees from its
+    planned direction, is let go for ``pause`` seconds.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class FootLock:
         half_life: float = 0.1,
         *,
         max_offset: float = 0.25,
+        max_turn: float = 40.0,
         pause: float = 0.3,
         contacts: ContactSettings | None = None,
     ) -> None:
@@ -132,6 +136,8 @@ class FootLock:
         self._contacts = contacts or ContactSettings()
         toes = [skeleton.feet[1], skeleton.feet[3]]
         self._lengths = np.linalg.norm(skeleton.offsets[toes], axis=-1)  # (2,) heel to toe
+        swing = 2.0 * np.sin(0.5 * np.radians(max_turn))
+        self._max_swing = swing * _across(skeleton.offsets[toes])  # (2,) of a flat foot's toe about its heel
 
     def lock(
         self, root: Array, rotations: Array, flags: np.ndarray | None = None, before: FootState | None = None
@@ -158,11 +164,13 @@ class FootLock:
         if away.any():
             state.drop[away] = self._legs.drop(pose.of(away), feet[away][:, :, 0] + state.offsets[away][:, :, 0])
         self._rise_slowly(state.drop, before.drop)
-        moved = np.asarray(away | (state.drop > 0.0))
+        shown = feet + state.offsets
+        lift = feet_lift(shown)
+        moved = np.asarray(away | (state.drop > 0.0) | lift.any(axis=-1))
         if not moved.any():
             return Locked(root, rotations, state)
-        shown = feet[moved] + state.offsets[moved]
-        root, rotations, drop = root.copy(), rotations.copy(), state.drop[moved]
+        shown[..., 1] += lift[..., None]
+        root, rotations, shown, drop = root.copy(), rotations.copy(), shown[moved], state.drop[moved]
         root[..., 1] -= state.drop
         rotations[moved] = self._legs.solve(pose.of(moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
         return Locked(root, rotations, state)
@@ -211,7 +219,11 @@ class FootLock:
         offsets = np.where(held[:, None, :, None], anchors - feet, fading)
         leads = held[:, 0] & ~held[:, 1]
         offsets[leads, :, 1] = offsets[leads, :, 0] + fading[leads, :, 1] - fading[leads, :, 0]
-        far = offsets[..., 0, 0] ** 2 + offsets[..., 0, 2] ** 2 > self._max_offset**2
+        far = _across(offsets[:, :, 0]) > self._max_offset
+        # The leg turns with the body; a planted foot may not be turned further from it than an ankle goes.
+        far |= held.all(axis=1)[:, None] & (
+            _across(offsets[:, :, 1] - offsets[:, :, 0]) > self._max_swing[of % 2, None]
+        )
         far &= held[:, :1] & (steps < (end - start)[:, None])
         pulled = far.any(axis=1)
         count = np.where(pulled, far.argmax(axis=1), end - start)
@@ -274,6 +286,11 @@ class _Runs:
         of, last = of[some], (start + count - 1)[some]
         self.anchors[of], self.offsets[of] = state.anchors[last, of], state.offsets[last, of]
         self.shown[of] = state.feet[last, of] + self.offsets[of]
+
+
+def _across(vectors: Array) -> Array:
+    """Lengths (…) of vectors (…, 3) over the ground."""
+    return np.hypot(vectors[..., 0], vectors[..., 2])
 
 
 def _run_ends(contacts: np.ndarray) -> np.ndarray:

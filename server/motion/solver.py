@@ -3,6 +3,7 @@
 Positions alone do not say how a limb is twisted, so the twist comes from the anatomy:
 
 - pelvis from the hip axis and the lower spine, chest (spine3) from the neck and the collar axis;
+- collars point to their shoulders, as far as collar bones go;
 - spine1, spine2 and neck point along their bone, their twist is spread between pelvis and chest;
 - thigh and shin (upper and lower arm) share the knee (elbow) hinge, the normal of the plane of the limb. A nearly
   straight limb has no such plane: there the hinge fades into the foot's side axis (legs), or the one that people's arms
@@ -22,6 +23,7 @@ import numpy as np
 from protocol.skeleton import Skeleton
 from server.motion import kinematics
 from server.motion import rotation as rot
+from server.motion.limits import saturate
 from server.motion.rotation import Array
 
 _LEFT_AXIS = np.array([1.0, 0.0, 0.0])
@@ -31,6 +33,10 @@ _BEND_FADE = (np.sin(np.radians(5.0)), np.sin(np.radians(15.0)))
 # Radians about the left arm of its mean twist beyond the least rotation from the T-pose: constant, per unit up, per unit
 # forward. Least absolute deviations over bent arms of real mocap (tests/benchmarks/solver_table.py prints the fit).
 _ARM_TWIST = (-0.56, -0.86, -0.46)
+# The left collar bone's directions in the chest's frame lie about this one, 99.95 % of recorded ones within 38 degrees and all
+# within 43 (mocap of four rigs). A body that a model cannot decide on shrinks, and its collar then points anywhere.
+_COLLAR_CENTRE = rot.normalize(np.array([0.938, 0.347, 0.0]))
+_COLLAR_REACH, _COLLAR_SOFT = np.radians(38.0), np.radians(6.0)
 
 
 class Solved(NamedTuple):
@@ -76,9 +82,10 @@ def solve(positions: Array, skeleton: Skeleton) -> Solved:
         index = skeleton.index(child)
         return table[..., index, :] - table[..., skeleton.parents[index], :]
 
-    def follow(reference: Array, child: str) -> Array:
-        """The least rotation after ``reference`` that points the bone to ``child`` along the data."""
-        return rot.mul(rot.between(rot.mul_vec(reference, bone(child, rest)), bone(child)), reference)
+    def follow(reference: Array, child: str, direction: Array | None = None) -> Array:
+        """The least rotation after ``reference`` that points the bone to ``child`` along ``direction``, None: the data."""
+        direction = bone(child) if direction is None else direction
+        return rot.mul(rot.between(rot.mul_vec(reference, bone(child, rest)), direction), reference)
 
     g["pelvis"] = rot.mul(_pelvis_frame(positions, skeleton), rot.inv(_pelvis_frame(rest, skeleton)))
     g["spine3"] = rot.mul(_chest_frame(positions, skeleton), rot.inv(_chest_frame(rest, skeleton)))
@@ -99,7 +106,7 @@ def solve(positions: Array, skeleton: Skeleton) -> Solved:
         collar, shoulder, elbow, wrist = (f"{side}_{part}" for part in ("collar", "shoulder", "elbow", "wrist"))
         upper, lower = (rot.normalize(bone(part)) for part in (elbow, wrist))
         rest_hinge = _DOWN if side == "left" else -_DOWN
-        g[collar] = follow(g["spine3"], shoulder)
+        g[collar] = follow(g["spine3"], shoulder, _within_reach(bone(shoulder), g["spine3"], side))
         carried = rot.mul_vec(follow(g["spine3"], elbow), rest_hinge)
         hinge = _limb_hinge(np.cross(upper, lower), _fallback_arm_hinge(g["spine3"], upper, carried, side))
         g[shoulder] = _from_bone_and_hinge(upper, hinge, bone(elbow, rest), rest_hinge)
@@ -165,6 +172,18 @@ def _fallback_arm_hinge(chest: Array, upper: Array, carried: Array, side: str) -
     beyond_rest = 1.0 - np.maximum(sign * outward, 0.0) ** 4
     twist = sign * beyond_rest * (constant + per_up * up + per_forward * forward)
     return rot.mul_vec(rot.from_axis_angle(upper, twist), carried)
+
+
+def _within_reach(bone: Array, chest: Array, side: str) -> Array:
+    """The direction of a collar bone, turned back softly to where such bones go from the ``chest``; there it stays bit for bit."""
+    centre = rot.mul_vec(chest, _COLLAR_CENTRE * [1.0 if side == "left" else -1.0, 1.0, 1.0])
+    unit = rot.normalize(bone)
+    cosine = (unit * centre).sum(-1, keepdims=True)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    beyond = np.maximum(angle - _COLLAR_REACH, 0.0)
+    angle = np.minimum(angle, _COLLAR_REACH) + saturate(beyond, _COLLAR_SOFT)
+    across = rot.normalize(unit - cosine * centre)
+    return np.where(beyond > 0.0, np.cos(angle) * centre + np.sin(angle) * across, bone)
 
 
 def _limb_hinge(normal: Array, fallback: Array) -> Array:

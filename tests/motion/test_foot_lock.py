@@ -165,6 +165,21 @@ def test_a_foot_that_is_pulled_too_far_steps_back_without_a_jump():
     assert slide(after, locked.contacts).max() < 2e-3
 
 
+def test_a_foot_that_the_body_turns_away_from_is_let_go():
+    rotations, root = standing(80)
+    yaw = np.radians(1.0) * np.arange(80)  # 20 degrees/s about the pelvis: slow enough to be a contact
+    rotations[:, 0] = rot.mul(rot.about_y(yaw), rotations[:, 0])
+    locked = FootLock(SKELETON, FPS).lock(root, rotations, np.ones((80, 4), dtype=bool))
+    before, after = (
+        kinematics.positions(*pose, SKELETON) for pose in ((rotations, root), (locked.rotations, locked.root))
+    )
+    soles = [rot.normalize((p[:, [10, 11]] - p[:, [7, 8]]) * [1.0, 0.0, 1.0]) for p in (before, after)]
+    turned = np.degrees(np.arccos(np.clip((soles[0] * soles[1]).sum(-1), -1.0, 1.0)))
+    assert locked.contacts[:35].all()
+    assert 35.0 < turned.max() < 42.0
+    assert np.linalg.norm(np.diff(after[:, [7, 8, 10, 11]], axis=0), axis=-1).max() < 0.04
+
+
 @pytest.mark.parametrize("cuts", [(60,), (2, 3, 4), (17, 18, 40, 95), tuple(range(2, 120))])
 def test_stretch_by_stretch_equals_the_whole(cuts):
     rotations, root, contacts = sliding_walk(0.7, factor=1.3)

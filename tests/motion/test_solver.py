@@ -84,6 +84,35 @@ def test_mirrored_positions_give_mirrored_rotations():
         assert np.degrees(angle).max() < 1e-3
 
 
+def collars(degrees: np.ndarray) -> np.ndarray:
+    """Positions (T, 22, 3) of a T-pose whose collar bones point ``degrees`` (T,) below the horizontal."""
+    positions = np.repeat(SKELETON.rest_positions()[None], len(degrees), 0)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        collar, *arm = (SKELETON.index(f"{side}_{part}") for part in ("collar", "shoulder", "elbow", "wrist"))
+        angle = np.radians(degrees)
+        bone = 0.132 * np.stack([sign * np.cos(angle), -np.sin(angle), np.zeros_like(angle)], axis=-1)
+        positions[:, arm] += (positions[:, collar] + bone - positions[:, arm[0]])[:, None]
+    return positions
+
+
+def test_a_collar_points_to_its_shoulder_as_far_as_collars_go():
+    degrees = np.linspace(-30.0, 130.0, 321)
+    solved = solver.solve(collars(degrees), SKELETON)
+    joints = kinematics.positions(solved.local, solved.root, SKELETON)
+    for side in ("left", "right"):
+        collar, shoulder, elbow = (SKELETON.index(f"{side}_{part}") for part in ("collar", "shoulder", "elbow"))
+        bone = joints[:, shoulder] - joints[:, collar]
+        shown = np.degrees(np.arctan2(-bone[:, 1], np.abs(bone[:, 0])))
+        within = degrees < 15.0
+        np.testing.assert_allclose(shown[within], degrees[within], atol=1e-6)
+        assert 15.0 < shown.max() < 30.0
+        steps = np.diff(shown)
+        assert (steps > -1e-9).all()  # it stops, and does not come back
+        assert np.abs(np.diff(steps)).max() < 0.1  # and does not pop
+        straight = rot.normalize(joints[:, elbow] - joints[:, shoulder])
+        np.testing.assert_allclose(np.abs(straight[:, 0]), 1.0, atol=1e-9)  # the arm points as before
+
+
 def raised_arms(bend: np.ndarray, up: float, forward: float) -> np.ndarray:
     """Positions (T, 22, 3) of a T-pose whose arms point to the side, up and forward, elbows bent by ``bend`` (T,) radians."""
     positions = np.repeat(SKELETON.rest_positions()[None], len(bend), 0)

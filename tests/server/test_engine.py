@@ -11,6 +11,7 @@ from server.engine import Engine, load_engine, next_size
 from server.models.checkpoint import CheckpointError
 from server.motion import kinematics
 from server.motion import rotation as rot
+from server.motion.foot_lock import lock_clip
 from server.motion.in_turn import generate_in_turn
 from server.motion.motion import Motion, MotionRequest
 from server.motion.transition import append, top_speeds
@@ -174,6 +175,19 @@ def test_frames_outside_an_edit_stay_bit_identical_and_the_seams_are_small(engin
     steps = np.linalg.norm(np.diff(edited.root, axis=0), axis=-1)
     inner = [k for k in range(99) if k not in (29, 60, 89)]
     assert steps[[29, 60, 89]].max() < 3 * steps[inner].max() + 0.02
+
+
+def test_nothing_that_is_made_goes_through_the_floor(engine: Engine, monkeypatch):
+    decoded = engine.representation.positions
+    monkeypatch.setattr(engine.representation, "positions", lambda features: decoded(features) - [0.0, 0.1, 0.0])
+    made = engine.generate([MotionRequest("a person walks", frames=100, seed=3)])[0]
+    assert lowest(made, engine).min() < -0.05  # as planned, the feet are free
+    assert lowest(lock_clip(made, engine.skeleton, engine.fps), engine).min() > -0.02
+    assert lowest(engine.edit(made, [(30, 61)], "a person bows", seed=4), engine)[30:61].min() > -0.02
+
+
+def lowest(motion: Motion, engine: Engine) -> np.ndarray:
+    return kinematics.positions(motion.rotations, motion.root, engine.skeleton)[..., 1].min(axis=-1)
 
 
 @pytest.mark.parametrize("bad", [(-1, 5), (5, 5), (90, 101)])

@@ -17,7 +17,7 @@ from protocol.client_errors import RefusedError
 from protocol.codec import encode
 from protocol.messages import Hello, Prompt
 from server.config import Token
-from server.logs import SESSION, JsonFormatter, SessionFilter
+from server.logs import WORK, JsonFormatter, SessionFilter, Work
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,11 +73,11 @@ def test_the_session_is_that_of_the_task():
     made = record("hello")
     assert SessionFilter().filter(made)
     assert "session" not in json.loads(JsonFormatter().format(made))
-    token = SESSION.set(lambda: "abc")
+    token = WORK.set(Work("abc"))
     try:
         assert SessionFilter().filter(made)
     finally:
-        SESSION.reset(token)
+        WORK.reset(token)
     assert json.loads(JsonFormatter().format(made))["session"] == "abc"
 
 

@@ -125,6 +125,21 @@ def test_on_the_spot_the_feet_are_free():
     np.testing.assert_allclose(ours.root[:, 0], ours.root[0, 0], atol=1e-6)
 
 
+@pytest.mark.parametrize("foot_lock", [False, True])
+def test_no_foot_is_shown_under_the_floor(foot_lock):
+    at_once, bit_by_bit = (Track(FPS, RATE, 0.1, foot_lock=foot_lock) for _ in range(2))
+    deep = standing(80, shift=0.05)
+    deep.root[:, 1] -= 0.12 * np.sin(np.pi * np.arange(80) / 79) ** 2
+    for track in (at_once, bit_by_bit):
+        track.splice(0, standing(20))
+        track.splice(20, deep)
+    for end in range(1, 140):
+        bit_by_bit.reach(end)
+    for name in ("root", "rotations"):
+        np.testing.assert_array_equal(getattr(shown(bit_by_bit, 0, 140), name), getattr(shown(at_once, 0, 140), name))
+    assert feet_of(at_once)[0][..., 1].min() > -0.02
+
+
 def test_what_is_shown_does_not_depend_on_when_it_is_asked_for():
     at_once, bit_by_bit = (Track(FPS, RATE, 0.1) for _ in range(2))
     flickering = standing(80, shift=0.05, heading=0.1)
