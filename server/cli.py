@@ -75,6 +75,7 @@ examples, in this order; each command resumes where it was stopped:
   motionbridge train rvq data run
   motionbridge train text my_mocap run          the folder with captions.jsonl; needs: pip install -e ".[train]"
   motionbridge train text my_mocap run --tower embedded      or take the embedded model's, at once
+  motionbridge train text data run --from-scratch            or learn it from the captions of your data alone
   motionbridge train decoder data run
   motionbridge train masked data run
   motionbridge train residual data run
@@ -276,7 +277,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     models = ("rvq", "decoder", "masked", "residual", "length", "text", "evaluator")
     parser.add_argument("model", choices=models, help="which model")
     parser.add_argument(
-        "data", type=Path, metavar="DATA", help="prepared dataset; for text: folder with captions.jsonl"
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="prepared dataset; for text, unless --from-scratch: folder with captions.jsonl",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run; the same folder resumes")
     settings = (
@@ -312,6 +316,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="MODEL",
         help="text: take the text tower of a model, such as embedded, instead of training one",
+    )
+    parser.add_argument(
+        "--from-scratch",
+        action="store_true",
+        help="text: learn from the captions and motion of the prepared dataset alone, without a sentence embedder as teacher",
     )
     parser.add_argument(
         "--quantize-dropout",

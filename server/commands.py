@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocol import limits
+from server.cache import EMBEDDED
 from server.export import formats
 
 if TYPE_CHECKING:
@@ -98,15 +99,18 @@ def train(args: argparse.Namespace) -> int:
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
         if (value := getattr(args, name)) is not None
     }
-    if args.tower is not None and args.model != "text":
-        raise UsageError(f"--tower belongs to train text, not to train {args.model}")
+    for option, is_given in (("--tower", args.tower is not None), ("--from-scratch", args.from_scratch)):
+        if is_given and args.model != "text":
+            raise UsageError(f"{option} belongs to train text, not to train {args.model}")
+    if args.tower is not None and args.from_scratch:
+        raise UsageError("--tower takes a trained text tower, --from-scratch trains one; give one of them")
     if args.tower is not None:
         from server.training.tower import take_tower
 
         take_tower(args.tower, args.run)
         print(f"text: the tower of {args.tower}; nothing to train")
         return 0
-    if args.model == "text":
+    if args.model == "text" and not args.from_scratch:
         from server.training.distill import DistillConfig, run_distillation
 
         distillation = DistillConfig()
@@ -118,11 +122,16 @@ def train(args: argparse.Namespace) -> int:
         captions, clips = args.data / "captions.jsonl", args.data / "clips.csv"
         run_distillation(captions, clips, args.run / "text", distillation, args.fresh)
         return 0
-    if args.model == "evaluator":
+    if args.model == "text":
+        from server.training.text_contrastive import CONTRASTIVE_TRAINING, train_from_scratch
+
+        config = dataclasses.replace(CONTRASTIVE_TRAINING, **given)
+        result = train_from_scratch(args.data, args.run, config, EMBEDDED, args.fresh)
+    elif args.model == "evaluator":
         from server.training.evaluator import EVALUATOR_TRAINING, train_evaluator
 
         own = args.run / "text" / "export"
-        tower = own if own.is_dir() else Path(__file__).with_name("assets") / "embedded"
+        tower = own if own.is_dir() else EMBEDDED
         config = dataclasses.replace(EVALUATOR_TRAINING, **given)
         result = train_evaluator(args.data, args.run, config, tower, stages.text_encoder(tower), args.fresh)
     elif args.model == "rvq":

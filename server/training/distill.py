@@ -17,18 +17,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from server.files import write_atomically
 from server.models.text import (
     SPECIAL_TOKENS,
     EmbeddedTextEncoder,
-    Standard,
     TextTowerConfig,
     build_tokenizer,
     build_tower,
-    embed_tokens,
-    encode_all,
     save_embedded_text,
 )
 from server.motion.mirror import mirror_caption
@@ -36,9 +32,9 @@ from server.training.devices import limited_threads
 from server.training.text_corpus import MovementSentences, distinct, general_sentence, misspell
 from server.training.text_evaluation import Evaluation, read_captions
 from server.training.text_teacher import MiniLMTeacher, Teacher, teacher_vectors
+from server.training.tower import EXPORT_FOLDER, embed_for_training, export_tower
 from server.training.trainer import TrainConfig, Trainer, load_weights
 
-EXPORT_FOLDER = "export"
 REPORT_FILE = "text_report.json"
 # Spread of the first token embeddings: wide enough that the random first blocks do not drown them.
 EMBEDDING_STD = 0.1
@@ -261,9 +257,7 @@ def distill(
         embedding.copy_(principal_embeddings(teacher.word_embeddings()[rows], config.width))
 
     def loss_fn(model: nn.Module, batch: Mapping[str, Tensor], _: torch.Generator) -> dict[str, Tensor]:
-        # On the CPU the fused attention's backward pass is 5 times as slow as the plain one at 14 tokens.
-        with sdpa_kernel(SDPBackend.MATH):
-            student = embed_tokens(model, batch["ids"])
+        student = embed_for_training(model, batch["ids"])
         with torch.autocast(student.device.type, enabled=False):
             return distillation_loss(student, batch["target"], config)
 
@@ -283,9 +277,7 @@ def distill(
         tower.load_state_dict(load_weights(folder, "best"))
         with limited_threads(config.train.threads):
             report = validate(tower.eval().cpu())
-            encoder = EmbeddedTextEncoder(tower_config, tower, tokenizer, "cpu")
-            standard = Standard.of(encode_all(encoder, table.texts))
-            save_embedded_text(work / EXPORT_FOLDER, tower_config, tower, tokenizer, standard)
+            export_tower(work, EmbeddedTextEncoder(tower_config, tower, tokenizer, "cpu"), table.texts)
         text = json.dumps({"step": result.step, "sentences": len(corpus.sentences), **report}, indent=1) + "\n"
         write_atomically(work / REPORT_FILE, lambda path: path.write_text(text, encoding="utf-8"))
         return report

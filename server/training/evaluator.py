@@ -24,7 +24,7 @@ from server.models.evaluator import (
 from server.training.dataset import Balance, MotionDataset
 from server.training.prepare import MAX_FRAMES
 from server.training.train_config import TrainConfig
-from server.training.trainer import Trainer, TrainResult, load_weights
+from server.training.trainer import Trainer, TrainResult, load_weights, mean_losses
 
 EVALUATOR_TRAINING = TrainConfig(
     steps=1600,
@@ -42,22 +42,25 @@ _MAX_SCALE = 100.0
 
 
 class PairBatch(NamedTuple):
-    """``motion`` (B, T, C) normalised, zeros beyond ``lengths`` (B,) frames; ``vectors`` (B, E) of one caption each.
+    """``motion`` (B, T, C) normalised, zeros beyond ``lengths`` (B,) frames; ``texts`` (B, E): one caption each.
 
-    ``same`` (B, B) bool: text i is among the captions of motion j.
+    ``same`` (B, B) bool: text i is among the captions of motion j, or their clips are of one kind.
     """
 
     motion: Tensor
     lengths: Tensor
-    vectors: Tensor
+    texts: Tensor
     same: Tensor
 
 
 @dataclass(frozen=True)
 class CaptionTable:
-    """The distinct captions of a split: ``vectors`` (captions, E), and for each clip its rows (clips, most), -1 at the end."""
+    """The distinct captions of a split, encoded, and for each clip its rows (clips, most), -1 at the end.
 
-    vectors: Tensor
+    ``texts`` (captions, E) are sentence vectors, or the token ids of which a text tower in training makes them.
+    """
+
+    texts: Tensor
     rows: Tensor
 
     @classmethod
@@ -72,10 +75,16 @@ class CaptionTable:
 
 
 class PairBatches:
-    """Random clips, cut to a random 75 to 100 % of whole tokens as captions describe all of them, with a random caption each."""
+    """Random clips, cut to a random 75 to 100 % of whole tokens as captions describe all of them, with a random caption each.
 
-    def __init__(self, dataset: MotionDataset, captions: CaptionTable, batch_size: int) -> None:
+    ``kinds`` (clips,) are numbers; clips of one number are no negatives of each other. Default: every clip of its own.
+    """
+
+    def __init__(
+        self, dataset: MotionDataset, captions: CaptionTable, batch_size: int, kinds: Tensor | None = None
+    ) -> None:
         self._dataset, self._captions, self._batch_size = dataset, captions, batch_size
+        self._kinds = torch.arange(len(dataset.clips)) if kinds is None else kinds
         self._weights = torch.from_numpy(dataset.weights(_BALANCE, by_frames=False))
 
     def draw(self, step: int, generator: Generator) -> PairBatch:
@@ -97,12 +106,14 @@ class PairBatches:
         lengths = torch.tensor([len(part) for part in parts])
         motion = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
         same = (self._captions.rows[chosen].unsqueeze(0) == texts[:, None, None]).any(-1)
-        return PairBatch(motion, lengths, self._captions.vectors[texts], same)
+        kinds = self._kinds[chosen]
+        same |= kinds[:, None] == kinds
+        return PairBatch(motion, lengths, self._captions.texts[texts], same)
 
 
 def pair_loss(model: MotionTextEvaluator, batch: PairBatch, generator: Generator) -> Mapping[str, Tensor]:
     """Loss and share of texts whose own motion (or one that they describe too) is the nearest of the batch."""
-    texts = model.text(batch.vectors)
+    texts = model.text(batch.texts)
     motions = model.motion(batch.motion, batch.lengths.tolist())
     loss = contrastive_loss(texts, motions, model.log_scale.exp().clamp(max=_MAX_SCALE), batch.same)
     nearest = (texts @ motions.T).argmax(dim=1, keepdim=True)
@@ -126,18 +137,15 @@ def train_evaluator(
     model_config = EvaluatorConfig(
         features="kit" if train.layout.name == "kit" else "humanml3d",
         channels=train.layout.channels,
-        text_dim=captions.vectors.shape[1],
+        text_dim=captions.texts.shape[1],
     )
     torch.manual_seed(config.seed)
     model = MotionTextEvaluator(model_config)
-    held_out = _fixed_batches(validation, encode)
+    own = CaptionTable.of([clip.captions for clip in validation.clips], encode)
+    held_out = fixed_batches(PairBatches(validation, own, config.batch_size), len(validation.clips))
 
     def validate(model: MotionTextEvaluator) -> Mapping[str, float]:
-        sums: dict[str, float] = {}
-        for batch in held_out:
-            for name, value in pair_loss(model, batch, Generator()).items():
-                sums[name] = sums.get(name, 0.0) + float(value) / len(held_out)
-        return sums
+        return mean_losses(pair_loss, model, held_out)
 
     batches = PairBatches(train, captions, config.batch_size)
     identity = {"model": model_config.model_dump()}
@@ -151,11 +159,9 @@ def train_evaluator(
     return result
 
 
-def _fixed_batches(dataset: MotionDataset, encode: Callable[[list[str]], Tensor], size: int = 64) -> list[PairBatch]:
+def fixed_batches(source: PairBatches, clips: int, size: int = 64) -> list[PairBatch]:
     """All clips of a split in a fixed random order with fixed cuts and captions, in equal batches of about ``size``."""
-    captions = CaptionTable.of([clip.captions for clip in dataset.clips], encode)
-    source = PairBatches(dataset, captions, size)
     generator = Generator().manual_seed(0)
-    order = torch.randperm(len(dataset.clips), generator=generator)
-    parts = order.tensor_split(max(1, round(len(order) / size)))
+    order = torch.randperm(clips, generator=generator)
+    parts = order.tensor_split(max(1, round(clips / size)))
     return [source.pairs(part, torch.rand(len(part), 3, generator=generator)) for part in parts]

@@ -40,10 +40,9 @@ from server.training.dataset import (
     pad_tokens,
     tokenise,
 )
-from server.training.devices import to_device
 from server.training.text_corpus import misspell
 from server.training.train_config import TrainConfig
-from server.training.trainer import LossFn, Trainer, TrainResult, load_weights
+from server.training.trainer import LossFn, Trainer, TrainResult, load_weights, mean_losses
 
 TokenModel = MaskedTransformer | ResidualTransformer | LengthEstimator
 
@@ -316,12 +315,7 @@ def train_tokens(
         model.embed_codes(torch.stack([codebook.codebook for codebook in rvq.quantizer.codebooks]))
 
     def validate(model: torch.nn.Module) -> Mapping[str, float]:
-        generator, device = Generator().manual_seed(0), next(model.parameters()).device
-        sums: dict[str, float] = {}
-        for batch in held_out_batches:
-            for name, value in loss(model, to_device(batch, device), generator).items():
-                sums[name] = sums.get(name, 0.0) + float(value) / len(held_out_batches)
-        return sums
+        return mean_losses(loss, model, held_out_batches)
 
     crop = 0.0 if kind == "length" else stage.crop
     weights = example_weights(train, stage.balance, stage.extra, made)

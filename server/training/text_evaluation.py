@@ -63,6 +63,11 @@ def nearest_actions(vectors: Tensor, references: Tensor, table: CaptionTable) ->
     return [table.actions[texts[index]] for index in (vectors @ references.T).argmax(dim=-1).tolist()]
 
 
+def share_alike(first: Sequence[frozenset[str]], second: Sequence[frozenset[str]]) -> float:
+    """Share of the places at which two lists have an action in common."""
+    return sum(bool(a & b) for a, b in zip(first, second, strict=True)) / len(first)
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Held-out captions and hand-written wordings with the teacher's vectors, against which a tower is measured."""
@@ -93,15 +98,13 @@ class Evaluation:
             cosine = (vectors * target).sum(dim=-1)
             ours = nearest_actions(vectors, references, self.table)
             theirs = nearest_actions(target, self.table_vectors, self.table)
-            agreement = sum(bool(a & b) for a, b in zip(ours, theirs, strict=True)) / len(texts)
             report |= {
                 f"{name}_cosine": float(cosine.mean()),
                 f"{name}_worst": float(cosine.min()),
-                f"{name}_agreement": agreement,
+                f"{name}_agreement": share_alike(ours, theirs),
             }
         for name, found in (("student", ours), ("teacher", theirs)):
-            right = sum(bool(wanted & got) for (_, wanted), got in zip(PROBES, found, strict=True))
-            report[f"probe_{name}_right"] = right / len(PROBES)
+            report[f"probe_{name}_right"] = share_alike([wanted for _, wanted in PROBES], found)
         report["loss"] = 2 - report["held_out_cosine"] - report["probe_cosine"]
         return report
 

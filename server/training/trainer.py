@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TextIO, TypeVar
@@ -26,7 +26,7 @@ from server.files import write_atomically
 from server.training.devices import limited_threads, resolve_device, step_generator, to_device, uses_bf16
 from server.training.train_config import RESUMABLE_FIELDS, TrainConfig, TrainingError, learning_rate, parameter_groups
 
-__all__ = ["Batches", "TrainConfig", "TrainResult", "Trainer", "TrainingError", "load_weights"]
+__all__ = ["Batches", "TrainConfig", "TrainResult", "Trainer", "TrainingError", "load_weights", "mean_losses"]
 
 B_co = TypeVar("B_co", covariant=True)
 
@@ -66,6 +66,17 @@ def load_weights(folder: Path, which: Literal["best", "last"] = "best") -> dict[
         if (folder / name).is_file():
             return load_file(folder / name)
     raise TrainingError(f"{folder} holds no trained weights ({BEST_WEIGHTS} or {LAST_WEIGHTS}); train the model first")
+
+
+def mean_losses(loss_fn: LossFn, model: nn.Module, batches: Sequence[Any]) -> dict[str, float]:
+    """Mean of each of the loss function's scalars over ``batches``, drawn with one seed: for `validate`."""
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(0)
+    sums: dict[str, float] = {}
+    for batch in batches:
+        for name, value in loss_fn(model, to_device(batch, device), generator).items():
+            sums[name] = sums.get(name, 0.0) + float(value) / len(batches)
+    return sums
 
 
 class Trainer:

@@ -77,6 +77,8 @@ def test_batches_say_which_texts_describe_which_motions(data: Path):
         assert 0.75 * whole - 4 <= length <= whole
         assert (batch.motion[row, length:] == 0).all()
         assert (batch.motion[row, :length] != 0).any(dim=1).all()
-        assert any(torch.equal(batch.vectors[row], encode([text])[0]) for text in kinds[row])
+        assert any(torch.equal(batch.texts[row], encode([text])[0]) for text in kinds[row])
+    alike = PairBatches(dataset, captions, 24, kinds=torch.zeros(len(dataset.clips), dtype=torch.int64))
+    assert alike.pairs(chosen, torch.rand(24, 3)).same.all()
     again = batches.draw(3, torch.Generator().manual_seed(5)), batches.draw(3, torch.Generator().manual_seed(5))
     assert all(torch.equal(*parts) for parts in zip(*again, strict=True))
