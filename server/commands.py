@@ -79,19 +79,30 @@ def prepare(args: argparse.Namespace) -> int:
     return 0
 
 
+_OPTIONS_OF = {
+    "captions": ("masked", "residual", "length"),
+    "favour": ("rvq", "decoder", "masked", "residual", "length"),
+    "quantize_dropout": ("rvq",),
+    "tower": ("text",),
+    "from_scratch": ("text",),
+}
+"""Of the options of ``motionbridge train`` that not every model has: which do."""
+
+
 def train(args: argparse.Namespace) -> int:
     """``motionbridge train``: one model of a run folder, resumed where it was stopped."""
     from server.training import stages
     from server.training.captions import read_caption_sets
     from server.training.dataset import Balance
 
-    if args.captions is not None and args.model not in ("masked", "residual", "length"):
-        raise UsageError(f"--captions belongs to train masked, residual and length, not to train {args.model}")
+    for option, models in _OPTIONS_OF.items():
+        value = getattr(args, option)
+        if args.model not in models and value is not None and value is not False and value != []:
+            name, listed = option.replace("_", "-"), " and ".join(filter(None, (", ".join(models[:-1]), models[-1])))
+            raise UsageError(f"--{name} belongs to train {listed}, not to train {args.model}")
     captions = () if args.captions is None else tuple(read_caption_sets(args.captions))
     sizes = stages.ModelSizes()
     if args.quantize_dropout is not None:
-        if args.model != "rvq":
-            raise UsageError(f"--quantize-dropout belongs to train rvq, not to train {args.model}")
         sizes = dataclasses.replace(sizes, quantize_dropout=args.quantize_dropout)
     stage = stages.StageConfig(sizes=sizes, balance=Balance(favour=tuple(args.favour)), captions=captions)
     given = {
@@ -99,9 +110,6 @@ def train(args: argparse.Namespace) -> int:
         for name in ("steps", "batch_size", "lr", "precision", "threads", "device", "seed")
         if (value := getattr(args, name)) is not None
     }
-    for option, is_given in (("--tower", args.tower is not None), ("--from-scratch", args.from_scratch)):
-        if is_given and args.model != "text":
-            raise UsageError(f"{option} belongs to train text, not to train {args.model}")
     if args.tower is not None and args.from_scratch:
         raise UsageError("--tower takes a trained text tower, --from-scratch trains one; give one of them")
     if args.tower is not None:

@@ -146,6 +146,11 @@ def test_options_of_one_model_are_refused_for_others_and_a_tower_must_be_one(tmp
     assert "--tower belongs to train text, not to train rvq" in capsys.readouterr().err
     assert cli.main(["train", "masked", "data", str(tmp_path), "--quantize-dropout", "0"]) == 2
     assert "--quantize-dropout belongs to train rvq, not to train masked" in capsys.readouterr().err
+    assert cli.main(["train", "text", "data", str(tmp_path), "--favour", "walk=2"]) == 2
+    assert (
+        "--favour belongs to train rvq, decoder, masked, residual and length, not to train text"
+        in capsys.readouterr().err
+    )
     (tmp_path / "model").mkdir()
     assert cli.main(["train", "text", "data", str(tmp_path / "run"), "--tower", str(tmp_path / "model")]) == 2
     assert "has no text_config.json" in capsys.readouterr().err
