@@ -169,10 +169,9 @@ async def _between(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+        # Two turns of the loop: in the first a connection hears that its time has come, in the second it sends.
         await asyncio.sleep(0.0)
-        await asyncio.sleep(
-            0.0
-        )  # in the first turn of the loop a connection hears that its time has come, in the next it sends
+        await asyncio.sleep(0.0)
 
 
 def _batcher(
