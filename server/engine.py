@@ -23,6 +23,7 @@ from server.cache import EMBEDDED, cached_clip
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import expected_length, sample_length
+from server.models.packed import use_packed_weights
 from server.models.sampling import edit_base, generate_residual
 from server.models.text import CachedTextEncoder, ClipTextEncoder, TextEncoder, load_embedded_text
 from server.motion import kinematics, solver
@@ -367,9 +368,9 @@ def load_engine(
     if fast and not device.startswith("cuda"):
         raise ValueError(f"half precision and CUDA graphs need a GPU, the device is {device!r}")
     bundle = load_bundle(folder, device, torch.float16 if fast else torch.float32)
-    if fast:
-        use_graphs(bundle.masked)
-        use_graphs(bundle.residual)
+    hasten = use_graphs if fast else use_packed_weights
+    for model in (bundle.masked, bundle.residual):
+        hasten(model)
     return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=fast)
 
 

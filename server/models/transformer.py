@@ -24,6 +24,13 @@ def sinusoidal_positions(tokens: int, width: int) -> Tensor:
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)  # (N, L)
 
 
+class LinearGelu(nn.Linear):
+    """A linear layer with exact GELU after it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(super().forward(x))
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention with one fused projection; queries, keys, values are rows 0:L, L:2L, 2L:3L of it."""
 
@@ -58,7 +65,7 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.attention = SelfAttention(latent, heads, dropout)
         self.norm1 = nn.LayerNorm(latent)
-        self.up = nn.Linear(latent, ff)
+        self.up = LinearGelu(latent, ff)
         self.down = nn.Linear(ff, latent)
         self.norm2 = nn.LayerNorm(latent)
         self.dropout = nn.Dropout(dropout)
@@ -66,7 +73,7 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor, attend: Tensor | None, places: Tensor | None = None) -> Tensor:
         mixed = self.attention(x, attend, places)
         x = self.norm1((x if places is None else rows_at(x, places)) + self.dropout(mixed))
-        hidden = self.dropout(F.gelu(self.up(x)))
+        hidden = self.dropout(self.up(x))
         return self.norm2(x + self.dropout(self.down(hidden)))
 
 
@@ -121,12 +128,12 @@ class OutputHead(nn.Module):
 
     def __init__(self, latent: int, classes: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(latent, latent)
+        self.dense = LinearGelu(latent, latent)
         self.norm = nn.LayerNorm(latent, eps=1e-12)
         self.output = nn.Linear(latent, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.output(self.norm(F.gelu(self.dense(x))))
+        return self.output(self.norm(self.dense(x)))
 
 
 def init_weights(module: nn.Module) -> None:

@@ -28,6 +28,7 @@ from server.engine import Engine
 from server.models.checkpoint import Bundle, BundleConfig
 from server.models.graphs import use_graphs
 from server.models.masked import MaskedConfig, MaskedTransformer
+from server.models.packed import use_packed_weights
 from server.models.residual import ResidualConfig, ResidualTransformer
 from server.models.rvq import RVQVAE, RVQConfig
 from server.models.sampling import generate_base, generate_residual
@@ -109,7 +110,7 @@ SIZES: dict[str, Callable[[], Size]] = {"embedded": embedded_size, "momask": mom
 
 
 def random_model(size: Size, device: str, fast: bool) -> tuple[Bundle, EmbeddedTextEncoder]:
-    """Weights drawn with a seed; with ``fast`` in half precision and as CUDA graphs, as the server runs on a GPU."""
+    """Weights drawn with a seed; with ``fast`` as the server runs them: packed, or on a GPU in half precision and as graphs."""
     torch.manual_seed(0)
     config = BundleConfig(
         name="random",
@@ -125,14 +126,16 @@ def random_model(size: Size, device: str, fast: bool) -> tuple[Bundle, EmbeddedT
     rvq, masked, residual = RVQVAE(size.rvq), MaskedTransformer(size.masked), ResidualTransformer(size.residual)
     for codebook in rvq.quantizer.codebooks:
         codebook.codebook.normal_()
-    dtype = torch.float16 if fast else torch.float32
+    on_gpu = device.startswith("cuda")
+    dtype = torch.float16 if fast and on_gpu else torch.float32
     for model in (rvq, masked, residual):
         if model is not rvq:
             enliven(model)
         model.to(device=device, dtype=dtype).eval().requires_grad_(False)
     if fast:
-        use_graphs(masked)
-        use_graphs(residual)
+        hasten = use_graphs if on_gpu else use_packed_weights
+        for model in (masked, residual):
+            hasten(model)
     mean, std = torch.zeros(size.rvq.channels), torch.full((size.rvq.channels,), 0.01)
     words = [
         *SPECIAL_TOKENS,
@@ -230,11 +233,11 @@ def print_stages(name: str, bundle: Bundle, text: TextEncoder, batch: int, secon
     print(f"{name:<10}{device.type:<7}{batch:>5}{cells}{TOKENS * TOKEN_FRAMES / p50:>10.0f}", flush=True)
 
 
-def print_against_original(name: str, bundle: Bundle, seconds: float) -> bool:
-    """One row: seconds of the original's way and of ours, turn by turn, and whether tokens and motion were equal."""
+def print_against_original(name: str, bundle: Bundle, plain: Bundle, seconds: float) -> bool:
+    """One row: seconds of the original's way (on ``plain``) and of ours, in turn, and whether tokens and motion were equal."""
     device = bundle.mean.device
     theirs, ours = Stopwatch(device), Stopwatch(device)
-    original = OriginalPipeline(bundle.masked, bundle.residual)
+    original = OriginalPipeline(plain.masked, plain.residual)
     cond = torch.randn(1, bundle.config.cond_dim, generator=torch.Generator().manual_seed(0)).to(device)
     equal = []
 
@@ -288,7 +291,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     device = str(resolve_device(args.device))
     on_gpu = device.startswith("cuda")
-    models = {name: random_model(SIZES[name](), device, fast=on_gpu) for name in args.sizes}
+    models = {name: random_model(SIZES[name](), device, fast=True) for name in args.sizes}
     equal = True
     with limited_threads(args.threads):
         print(f"196 frames, {STEPS} steps, {torch.get_num_threads()} CPU threads. Seconds a sentence: p50")
@@ -303,8 +306,8 @@ def main(argv: Sequence[str]) -> int:
             f"{'model':<10}{'device':<7}{'original':>10}{'ours':>10}{'ratio':>8}{'CPU: original':>14}{'ours':>10}{'ratio':>8}"
         )
         for name, (bundle, _) in models.items():
-            bundle = random_model(SIZES[name](), device, fast=False)[0] if on_gpu else bundle
-            equal &= print_against_original(name, bundle, args.seconds)
+            plain = random_model(SIZES[name](), device, fast=False)[0]
+            equal &= print_against_original(name, plain if on_gpu else bundle, plain, args.seconds)
     print("\nA continuation through the engine, context + new tokens: milliseconds")
     print(f"{'model':<10}{'tokens':>8}{'threads':>9}{'p50':>10}{'p95':>10}{'CPU p50':>10}")
     for name, (bundle, text) in models.items():

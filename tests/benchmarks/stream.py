@@ -2,7 +2,7 @@
 
 Server and clients are processes of their own, on a core each where the system lets us choose; times are the client's.
 
-    motionbridge bench stream [--part latency|cost] [--model FOLDER ...] [--characters 10 50 100 200 400]
+    motionbridge bench stream [--part latency|cost] [--model FOLDER|momask ...] [--characters 10 50 100 200 400]
 
 - latency: one character whose prompts are replaced at random moments, then many that are all prompted at once; from
   sending a prompt to its first frame.
@@ -41,15 +41,17 @@ from protocol.skeleton import default_skeleton
 from server.app import serve
 from server.cache import EMBEDDED
 from server.config import ServeConfig
-from server.engine import load_engine
+from server.engine import Engine, load_engine, usable_device
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.transition import place_after
+from tests.benchmarks.generate import momask_size, random_model
 from tests.benchmarks.light_client import LightClient
 from tests.benchmarks.turns import Turns, timed_loop
 
 RATE = 30.0
 PER_CONNECTION = 20
+PUBLISHED_SIZE = "momask"
 SENTENCES = (
     "a person walks forward",
     "a person waves with the right hand",
@@ -119,10 +121,20 @@ def use_core(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def run_server(pipe: Pipe, model: Path | None, device: str, core: int | None) -> None:
-    """The server process: says its URL, answers "usage", ends on "stop". ``model`` None is the stored motion."""
+def make_engine(model: str | None, device: str) -> MotionEngine:
+    """Of a folder, or with random weights of the published size; None is the stored motion."""
+    if model is None:
+        return StoredEngine()
+    if model != PUBLISHED_SIZE:
+        return load_engine(Path(model), device)
+    device = usable_device(device)
+    return Engine(*random_model(momask_size(), device, fast=True), static_shapes=device.startswith("cuda"))
+
+
+def run_server(pipe: Pipe, model: str | None, device: str, core: int | None) -> None:
+    """The server process: says its URL, answers "usage", ends on "stop"."""
     use_core(core)
-    engine: MotionEngine = StoredEngine() if model is None else load_engine(model, device)
+    engine = make_engine(model, device)
     engine.generate([MotionRequest("a person stands still", frames=20)])
 
     async def main() -> None:
@@ -164,7 +176,7 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def running(model: Path | None, device: str, core: int | None) -> AsyncIterator[Server]:
+async def running(model: str | None, device: str, core: int | None) -> AsyncIterator[Server]:
     """A server process, ended on the way out."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -288,7 +300,7 @@ def show(name: str, seconds: Sequence[float]) -> None:
     print(f"{name:<44}{len(seconds):>8}{p50:>10.0f}{p95:>10.0f}", flush=True)
 
 
-async def latency(models: Sequence[Path], device: str, rounds: int, crowds: Sequence[int]) -> None:
+async def latency(models: Sequence[str], device: str, rounds: int, crowds: Sequence[int]) -> None:
     """Both tables about prompts, for each model."""
     print(f"{'prompt sent to its first frame':<44}{'prompts':>8}{'p50 ms':>10}{'p95 ms':>10}")
     for model in models:
@@ -297,7 +309,7 @@ async def latency(models: Sequence[Path], device: str, rounds: int, crowds: Sequ
                 count = rounds if characters == 1 else 5
                 gap = (0.7, 1.6) if characters == 1 else (2.0, 3.0)
                 seconds = await first_frames(server.url, characters, count, 0, gap)
-                show(f"{model.name}, {characters} character{'s at once' if characters > 1 else ''}", seconds)
+                show(f"{Path(model).name}, {characters} character{'s at once' if characters > 1 else ''}", seconds)
 
 
 async def cost(counts: Sequence[int], seconds: float) -> None:
@@ -326,7 +338,12 @@ def main(argv: Sequence[str]) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="motionbridge bench stream", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--part", choices=("all", "latency", "cost"), default="all")
-    parser.add_argument("--model", type=Path, nargs="+", default=[EMBEDDED], help="model folders (default: embedded)")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        default=[str(EMBEDDED)],
+        help=f"folders, or {PUBLISHED_SIZE}: random weights of its published size (default: the embedded model)",
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=40, help="prompts of the single character (default: 40)")
     parser.add_argument("--crowd", type=int, nargs="+", default=[1, 8, 32], help="characters that re-prompt at once")
