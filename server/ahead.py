@@ -45,20 +45,20 @@ class Ahead:
 
     def work(self, now: float) -> Steps[float]:
         """Makes the frames of some characters; gives after how many seconds to do so again, 0 when others need theirs now."""
-        if now >= self._look_at or not self._needs:
-            self._look(now)
-        # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
-        wanted = math.ceil(self._count * self._tick / STRETCH_SECONDS) + 1
-        share = min(MOST, wanted)
         late = list(islice(self._late, MOST))
-        others = [self._needs.popleft()[1] for _ in range(min(max(share - len(late), 0), len(self._needs)))]
-        ahead = [(timeline, timeline.made_ahead(now)) for timeline in others if timeline not in self._late]
         try:
+            if now >= self._look_at or not self._needs:
+                self._look(now)
+            # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
+            wanted = math.ceil(self._count * self._tick / STRETCH_SECONDS) + 1
+            share = min(MOST, wanted)
+            others = [self._needs.popleft()[1] for _ in range(min(max(share - len(late), 0), len(self._needs)))]
+            ahead = [(timeline, timeline.made_ahead(now)) for timeline in others if timeline not in self._late]
             yield from make_in_steps(
                 [timeline.to_make(now, STRETCH_SECONDS) for timeline in late]
                 + [t.to_make(now, max(s, 0.0) + STRETCH_SECONDS) for t, s in ahead if s < STRETCH_SECONDS]
             )
-        finally:
+        finally:  # whatever failed: who waits makes what is still missing by itself
             for timeline in late:
                 self._late.pop(timeline)(timeline)
         urgent = len(self._late) > 0 or (len(self._needs) > 0 and self._needs[0][0] < URGENT_SECONDS)
