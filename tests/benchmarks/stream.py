@@ -30,12 +30,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from protocol.client import Client, ClientConfig, Event, FrameBlock, connect
-from protocol.codec import build, encode
+from protocol.codec import build, encode, unpack
 from protocol.messages import Error, Prompt
 from protocol.skeleton import default_skeleton
 from server.app import serve
@@ -243,17 +243,14 @@ class Received(NamedTuple):
 
 async def load(server: Server, characters: int, seconds: float, settle: float) -> Received:
     """Stream ``characters`` characters for some seconds, ``PER_CONNECTION`` on each connection."""
-    arrivals: dict[tuple[int, str], list[float]] = {}
-    frames = 0
+    received: list[tuple[int, float, bytes]] = []
     begin = time.perf_counter() + settle
     end = begin + seconds
 
     def connection(number: int) -> LightClient:
-        def take(message: dict[str, Any], now: float) -> None:
-            nonlocal frames
-            if message["type"] == "frames" and begin <= now < end:
-                frames += message["count"]
-                arrivals.setdefault((number, message["character"]), []).append(now)
+        def take(message: bytes, now: float) -> None:
+            if begin <= now < end:
+                received.append((number, now, message))
 
         return LightClient(take)
 
@@ -277,6 +274,13 @@ async def load(server: Server, characters: int, seconds: float, settle: float) -
         client.close()
     async with asyncio.timeout(60.0):
         await asyncio.gather(*(client.closed for client in clients))
+    arrivals: dict[tuple[int, str], list[float]] = {}
+    frames = 0
+    for number, now, data in received:
+        message = unpack(data)
+        if message["type"] == "frames":
+            frames += message["count"]
+            arrivals.setdefault((number, message["character"]), []).append(now)
     jitter = np.concatenate([np.abs(np.diff(times) - 1 / RATE) for times in arrivals.values()]) * 1000
     p50, p99 = np.percentile(jitter, [50, 99]).tolist()
     return Received(frames / seconds, p50, p99, (after.cpu - before.cpu) / (after.at - before.at), turns)
