@@ -32,7 +32,7 @@ from server.connection import MOVED, Connection
 from server.greeting import ModelInfo, server_version
 from server.handover import Handover, SessionStore
 from server.latency import Latency
-from server.memory import Garbage, freeze, give_back, settle_allocator
+from server.memory import Garbage, freeze, settle_allocator
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.motion.steps import Steps
@@ -48,7 +48,6 @@ READ_QUEUE_MESSAGES: Final = 16
 SOCKET_MESSAGE_BYTES: Final = 2 * limits.MAX_MESSAGE_BYTES
 """Larger than the protocol's limit, so that a message slightly too big gets an `error` before the close."""
 EXPIRY_SECONDS: Final = 1.0
-GIVE_BACK_SECONDS: Final = 60.0
 """Between looks for sessions whose client has not come back."""
 SPARE_CONNECTIONS: Final = 16
 """Connections over the limit that are open just long enough to be told so."""
@@ -162,13 +161,6 @@ class App:
             await asyncio.sleep(EXPIRY_SECONDS)
             self.sessions.expire(self._clock())
 
-    async def give_memory_back(self) -> None:
-        """Gives memory back to the system once a minute, until it is cancelled or cannot."""
-        possible = True
-        while possible:
-            await asyncio.sleep(GIVE_BACK_SECONDS)
-            possible = await asyncio.to_thread(give_back)
-
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP, web pages that may not connect, and no room at all. None: go on."""
         answer = self._web.answer(connection, request)
@@ -261,7 +253,6 @@ async def serve(
         ahead = asyncio.create_task(app.make_ahead())
         expiring = asyncio.create_task(app.expire_sessions())
         arriving = asyncio.create_task(app.arrivals.run())
-        tidying = asyncio.create_task(app.give_memory_back())
         handing = None if app.handover is None else asyncio.create_task(app.handover.run())
         try:
             with contextlib.suppress(asyncio.InvalidStateError):  # a future's `set_result`, and no one waits any more
@@ -272,7 +263,6 @@ async def serve(
         finally:
             await _end(ahead)
             await _end(expiring)
-            await _end(tidying)
             await _close(server, config.shutdown_timeout, 1001 if handing is None else MOVED)
             if app.handover is not None and handing is not None:
                 await app.handover.drain(config.shutdown_timeout)

@@ -33,19 +33,6 @@ def settle_allocator() -> bool:
     return bool(mallopt(M_MMAP_THRESHOLD, MMAP_BYTES) and mallopt(M_TRIM_THRESHOLD, TRIM_BYTES))
 
 
-def give_back() -> bool:
-    """Gives the gaps in glibc's heaps back to the system, off the event loop: 20 to 70 ms for 100 MiB. False without glibc.
-
-    Blocks below :data:`MMAP_BYTES`, of another size in every call of the model, lie between motion that stays until it is shown. By
-    itself glibc gives back only what is free at a heap's end: six characters' server grew by 260 MiB an hour, all of it gaps.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is None:
-        return False
-    trim(0)
-    return True
-
-
 def freeze() -> None:
     """The garbage collector leaves alone what exists by now: to look at all of torch would stop every stream for 0.2 s."""
     gc.collect()

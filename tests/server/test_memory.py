@@ -19,7 +19,6 @@ from websockets.exceptions import ConnectionClosed
 
 from protocol.codec import FramePacker, encode
 from protocol.messages import Hello, Prompt
-from server import app
 from server.batcher import Batcher
 from server.connection import Connection
 from server.memory import Garbage
@@ -227,55 +226,11 @@ def test_large_blocks_are_given_back_whatever_was_freed_before():
     assert python(MAPPED, MALLOC_MMAP_THRESHOLD_="65536").split() == ["1", "False", "1", "1"]
 
 
-GAPS = """
-import ctypes
-from pathlib import Path
-from server.memory import give_back
-
-libc = ctypes.CDLL(None)
-libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-
-def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // 2**20
-
-blocks = [libc.malloc(100_000) for _ in range(1000)]
-for block in blocks:
-    ctypes.memset(block, 1, 100_000)
-for number, block in enumerate(blocks):
-    if number % 20:  # the others keep the heap from shrinking
-        libc.free(block)
-before = resident()
-print(give_back(), before - resident() > 70)
-"""
-
-
-@pytest.mark.skipif(not glibc(), reason="only glibc 2.33 and newer tell how much is mapped")
-def test_gaps_between_what_stays_are_given_back():
-    assert python(GAPS).split() == ["True", "True"]
-
-
-@pytest.mark.parametrize("possible", [True, False])
-async def test_a_server_gives_memory_back_for_as_long_as_it_can(monkeypatch: pytest.MonkeyPatch, possible: bool):
-    calls, thrice = [], asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def give_back() -> bool:
-        calls.append(threading.current_thread() is threading.main_thread())
-        if len(calls) == 3 or not possible:
-            loop.call_soon_threadsafe(thrice.set)
-        return possible
-
-    monkeypatch.setattr(app, "GIVE_BACK_SECONDS", 0.001)
-    monkeypatch.setattr(app, "give_back", give_back)
-    async with asyncio.timeout(BOUND), running(FakeEngine()):
-        await thrice.wait()
-    assert not any(calls), "it is not for the event loop's thread"
-    assert possible or len(calls) == 1
-
-
 def test_without_glibc_nothing_is_set():
-    code = "import sys; sys.platform = 'darwin'\nfrom server import memory; print(memory.settle_allocator(), memory.give_back())"
-    assert python(code) == "False False"
+    assert (
+        python("import sys; sys.platform = 'darwin'\nfrom server import memory; print(memory.settle_allocator())")
+        == "False"
+    )
 
 
 def python(code: str, **environment: str) -> str:
