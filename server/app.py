@@ -32,7 +32,7 @@ from server.connection import MOVED, Connection
 from server.greeting import ModelInfo, server_version
 from server.handover import Handover, SessionStore
 from server.latency import Latency
-from server.memory import Garbage, freeze, settle_allocator
+from server.memory import Garbage, freeze
 from server.metrics import Metrics, Snapshot
 from server.motion.motion import MotionEngine
 from server.motion.steps import Steps
@@ -226,7 +226,6 @@ async def serve(
     coroutine function) with the URL once clients can connect. ``observers`` are told of the work. OSError when the address
     cannot be listened on, ValueError when the certificate cannot be used.
     """
-    settle_allocator()
     tls = _tls(config)
     app = App(config, engine, clock, rng, load, observers)
     app.backend.start()

@@ -42,6 +42,7 @@ from server.app import serve
 from server.cache import EMBEDDED
 from server.config import ServeConfig
 from server.engine import load_engine
+from server.memory import settle_allocator
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.transition import place_after
@@ -121,6 +122,7 @@ def use_core(core: int | None) -> None:
 
 def run_server(pipe: Pipe, model: Path | None, device: str, core: int | None) -> None:
     """The server process: says its URL, answers "usage", ends on "stop". ``model`` None is the stored motion."""
+    settle_allocator()
     use_core(core)
     engine: MotionEngine = StoredEngine() if model is None else load_engine(model, device)
     engine.generate([MotionRequest("a person stands still", frames=20)])
