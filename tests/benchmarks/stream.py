@@ -135,8 +135,9 @@ def run_server(pipe: Pipe, model: Path | None, device: str, core: int | None) ->
 
         async def listen() -> None:
             answers = {"usage": usage, "turns": selector.take}
-            while (answer := answers.get(await asyncio.to_thread(pipe.recv))) is not None:
-                pipe.send(answer())
+            with contextlib.suppress(EOFError):  # the benchmark was killed
+                while (answer := answers.get(await asyncio.to_thread(pipe.recv))) is not None:
+                    pipe.send(answer())
             stop.set()
 
         listening = asyncio.create_task(listen())
