@@ -305,7 +305,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--captions",
         type=Path,
         metavar="FILE",
-        help='masked, residual, length: further captions of clips by group or id, a line {"clips": ["kick*"], "captions": '
+        help='text, masked, residual, length: further captions of clips by group or id, a line {"clips": ["kick*"], "captions": '
         '["he kicks", ...]} each',
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=None, help="default: the model's own")

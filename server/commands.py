@@ -80,7 +80,7 @@ def prepare(args: argparse.Namespace) -> int:
 
 
 _OPTIONS_OF = {
-    "captions": ("masked", "residual", "length"),
+    "captions": ("text", "masked", "residual", "length"),
     "favour": ("rvq", "decoder", "masked", "residual", "length"),
     "quantize_dropout": ("rvq",),
     "tower": ("text",),
@@ -112,6 +112,8 @@ def train(args: argparse.Namespace) -> int:
     }
     if args.tower is not None and args.from_scratch:
         raise UsageError("--tower takes a trained text tower, --from-scratch trains one; give one of them")
+    if args.captions is not None and (args.tower is not None or args.from_scratch):
+        raise UsageError("--captions is not read with --tower and --from-scratch; leave it out")
     if args.tower is not None:
         from server.training.tower import take_tower
 
@@ -127,8 +129,8 @@ def train(args: argparse.Namespace) -> int:
             seed=given.get("seed", distillation.seed),
             train=dataclasses.replace(distillation.train, **given),
         )
-        captions, clips = args.data / "captions.jsonl", args.data / "clips.csv"
-        run_distillation(captions, clips, args.run / "text", distillation, args.fresh)
+        source = (args.data / "captions.jsonl", args.data / "clips.csv")
+        run_distillation(*source, args.run / "text", distillation, captions, args.fresh)
         return 0
     if args.model == "text":
         from server.training.text_contrastive import CONTRASTIVE_TRAINING, train_from_scratch

@@ -8,29 +8,31 @@ import os
 import sys
 from typing import Final
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
 MMAP_BYTES: Final = 2**20
 TRIM_BYTES: Final = 16 * 2**20
-SETTINGS: Final = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+SETTINGS: Final = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
 """Environment variables by which whoever runs the server has decided this already."""
 CONNECTIONS_A_COLLECTION: Final = 16
 
 
 def settle_allocator() -> bool:
-    """Makes glibc's malloc map each block of 1 MiB or more by itself, so that it is given back when it is freed.
+    """Makes glibc's malloc keep one heap for all threads, and map each block of 1 MiB or more by itself. To be called first of all.
 
-    By itself glibc raises that bound, up to 32 MiB, whenever such a block is freed. From then on the model's tensors, of
-    another shape in every call, lie in the heap between small things that stay, and the gaps that they leave fit the next
-    ones badly: the heap grows for hours. Returns whether anything was set: not without glibc, nor over an explicit setting.
+    A block that is mapped by itself is given back when it is freed, but glibc raises that bound, up to 32 MiB, whenever such a
+    block is freed. From then on the model's tensors, of another shape in every call, lie in the heap between small things that
+    stay, and the gaps that they leave fit the next ones badly: the heap grows for hours. So it does when each thread has a heap,
+    as then none uses the gaps of another: after four minutes with six characters 43 MiB are gaps, and 135 were. Returns whether
+    anything was set: not without glibc, nor over an explicit setting.
     """
     if sys.platform != "linux" or any(os.environ.get(name) for name in SETTINGS):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # another C library
         return False
-    # The second for what lies below the bound: with the first alone the heap's end would be given back, and asked for again, all
-    # the time.
-    return bool(mallopt(M_MMAP_THRESHOLD, MMAP_BYTES) and mallopt(M_TRIM_THRESHOLD, TRIM_BYTES))
+    # The last for what lies below the bound: without it the heap's end would be given back, and asked for again, all the time.
+    settings = ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, MMAP_BYTES), (M_TRIM_THRESHOLD, TRIM_BYTES))
+    return all(mallopt(name, value) for name, value in settings)
 
 
 def freeze() -> None:

@@ -19,6 +19,7 @@ from server.certificates import Certificates
 from server.commands import UsageError
 from server.config import ServeConfig, is_loopback
 from server.engine import load_proved
+from server.memory import settle_allocator
 from server.motion.motion import MotionEngine
 from server.observer import Observer
 from server.preview.process import PreviewProcess
@@ -31,6 +32,7 @@ SHORT_SECRET: Final = 16
 
 def run_server(args: argparse.Namespace) -> int:
     """Serve until a signal; UsageError names a bad setting, or an address that cannot be listened on."""
+    settle_allocator()
     try:
         page = {"preview_port": None if args.no_preview else args.preview_port}
         config = load_settings(serve_options.given(args) | page, args.config, args.tokens)

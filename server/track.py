@@ -21,13 +21,14 @@ from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, without_flicker
 from server.motion.floor import keep_feet_above
 from server.motion.foot_lock import FootLock, FootState
+from server.motion.human_limits import top_speeds, within_limits
 from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.resample import sample_nearest, sample_rotations, sample_vectors
 from server.motion.rotation import Array
 from server.motion.steering import Course, Target, bend
 from server.motion.steps import Steps, done
-from server.motion.transition import append, hold, top_speeds
+from server.motion.transition import append, hold
 from server.motion.transition import place_after as placed
 from server.pace import FASTEST, Pace
 
@@ -145,7 +146,8 @@ class Track:
             features=motion.features.astype(np.float32),  # most of what is held, and the model takes no more of them
         )
         if self._motion is None or before is None:
-            self._motion = replace(motion, rotations=rot.unroll(motion.rotations))
+            motion = replace(motion, rotations=rot.unroll(motion.rotations))
+            self._motion = within_limits(motion, self.fps, self._fastest)
             self.start, self.end = at, at + len(motion)
             self._first = self.made = self.first_frame(at)
             return self._rework(at)

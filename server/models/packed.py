@@ -1,7 +1,7 @@
 """Linear layers whose weights lie as the CPU's matrix kernels read them.
 
-For the few dozen rows of a sentence, a matrix product spends much of its time bringing the weights into that order, and does it
-anew in every call. oneDNN can do it once, and takes the GELU along: a sentence of the published model takes a sixth less time.
+For the few dozen rows of a sentence, a matrix product spends part of its time bringing the weights into that order, and does it anew
+in every call. oneDNN can do it once, and takes the GELU along: a sentence of the published model takes a sixth less time.
 """
 
 from __future__ import annotations

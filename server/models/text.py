@@ -355,8 +355,13 @@ def _clip_state(path: Path) -> dict[str, Tensor]:
 
 def encode_all(encoder: TextEncoder, texts: Sequence[str], batch_size: int = 256) -> Tensor:
     """Vectors (B, dim) float32 on the CPU of any number of texts, ``batch_size`` at a time."""
-    parts = [encoder.encode(texts[at : at + batch_size]).cpu() for at in range(0, len(texts), batch_size)]
-    return torch.cat(parts) if parts else torch.zeros(0, encoder.dim)
+    # Neighbours in length share a batch: little of it is padding.
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    vectors = torch.zeros(len(texts), encoder.dim)
+    for at in range(0, len(order), batch_size):
+        chosen = order[at : at + batch_size]
+        vectors[chosen] = encoder.encode([texts[index] for index in chosen]).cpu()
+    return vectors
 
 
 class CachedTextEncoder:

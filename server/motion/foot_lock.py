@@ -6,6 +6,7 @@ nothing jumps. A held toe is the pivot of a lifting heel, a held heel that of a 
 
 Held means held over the ground; up and down a held joint sinks as the planned one does, to the floor, and does not rise.
 No foot, held or not, is shown under the floor (see ``floor.py``).
+A leg that is pulled is turned no faster than people turn theirs, and the pelvis sinks no faster than they sink.
 Only the past counts: what is locked can be continued from the :class:`FootState` after any frame. Several bodies are locked
 at once, each as if it were alone: numpy's calls take most of the time, and are as many for one body as for many.
 """
@@ -22,6 +23,7 @@ from protocol.skeleton import Skeleton
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, clean_contacts
 from server.motion.floor import feet_lift
+from server.motion.human_limits import follow, top_speeds
 from server.motion.legs import Legs
 from server.motion.motion import Motion
 from server.motion.rotation import Array
@@ -30,6 +32,8 @@ from server.motion.transition import decay
 
 _FLOOR = np.array([0.06, 0.0])  # m, the lowest that a held heel (the ankle joint) and toe sink
 _NEGLIGIBLE = 1e-5  # m, an offset that is over
+_SINK = 0.6  # m/s, how fast the pelvis goes down at most: two thirds of the jerk that people's roots have
+_SPARE = 1.05  # times a leg's top speed, as planned motion may have all of that
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,8 @@ class FootState:
     By foot (left, right): ``feet`` (2, 2, 3) planned heel and toe, metres; ``contacts`` (2, 2) which of them should be held,
     ``held`` (2, 2) which are; ``anchors`` (2, 2, 3) where; ``offsets`` (2, 2, 3) shown minus planned; ``released``
     (2, 2, 3) what they were when ``held`` last changed, ``frames`` (2,) ago. ``pause`` (2,): frames for which a foot that was
-    pulled away too far remains free. ``drop`` (): metres by which the pelvis is lowered.
+    pulled away too far remains free. ``drop`` (): metres by which the pelvis is lowered. ``legs`` (2, 6, 4): local rotations of
+    hips, knees and ankles, planned and shown.
     """
 
     feet: Array
@@ -51,6 +56,7 @@ class FootState:
     frames: np.ndarray
     pause: np.ndarray
     drop: Array
+    legs: Array
 
     def __getitem__(self, frames: int | slice | tuple[int | slice, ...]) -> FootState:
         return FootState(*(array[frames] for array in vars(self).values()))
@@ -68,6 +74,7 @@ class FootState:
             np.zeros((*shape, 2), dtype=np.int64),
             np.zeros((*shape, 2), dtype=np.int64),
             np.zeros(shape),
+            np.zeros((*shape, 2, 6, 4)),
         )
 
     @classmethod
@@ -76,7 +83,7 @@ class FootState:
         return cls(*(np.stack(arrays) for arrays in zip(*(vars(state).values() for state in states), strict=True)))
 
     def by_foot(self, axis: int) -> FootState:
-        """The same memory with bodies and feet, the axes from ``axis`` on, as one; ``drop`` has none of these."""
+        """The same memory with bodies and feet, the axes from ``axis`` on, as one; ``drop`` and ``legs`` are as they were."""
         own = {"feet": 2, "contacts": 1, "held": 1, "anchors": 2, "offsets": 2, "released": 2, "frames": 0, "pause": 0}
         arrays = vars(self)
         return replace(
@@ -140,6 +147,8 @@ class FootLock:
         self._lengths = np.linalg.norm(skeleton.offsets[toes], axis=-1)  # (2,) heel to toe
         swing = 2.0 * np.sin(0.5 * np.radians(max_turn))
         self._max_swing = swing * _across(skeleton.offsets[toes])  # (2,) of a flat foot's toe about its heel
+        self.joints = self._legs.joints
+        self._turn = _SPARE * top_speeds(skeleton)[self.joints] / fps  # (6,) from one frame to the next
 
     def lock(
         self, root: Array, rotations: Array, flags: np.ndarray | None = None, before: FootState | None = None
@@ -166,6 +175,8 @@ class FootLock:
         state = FootState.of_shape(*feet.shape[:-3])
         state.feet[:] = feet
         state.contacts[:] = contacts.reshape(state.contacts.shape)
+        state.legs[..., 0, :, :] = state.legs[..., 1, :, :] = rotations[..., self.joints, :]
+        begins = before is None
         before = before if before is not None else FootState.of_shape(*bodies)
         yield
         self._follow(state, before)
@@ -174,25 +185,43 @@ class FootLock:
         away = np.asarray((np.abs(state.offsets) > _NEGLIGIBLE).any(axis=(-3, -2, -1)))
         if away.any():
             state.drop[away] = self._legs.drop(pose.of(away), feet[away][:, :, 0] + state.offsets[away][:, :, 0])
-        self._rise_slowly(state.drop, before.drop)
+        self._move_slowly(state.drop, before.drop)
         shown = feet + state.offsets
         lift = feet_lift(shown)
         moved = np.asarray(away | (state.drop > 0.0) | lift.any(axis=-1))
-        if not moved.any():
-            return Locked(root, rotations, state)
-        yield
-        shown[..., 1] += lift[..., None]
-        root, rotations, shown, drop = root.copy(), rotations.copy(), shown[moved], state.drop[moved]
-        root[..., 1] -= state.drop
-        rotations[moved] = self._legs.solve(pose.of(moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
+        if moved.any():
+            yield
+            shown[..., 1] += lift[..., None]
+            root, rotations, shown, drop = root.copy(), rotations.copy(), shown[moved], state.drop[moved]
+            root[..., 1] -= state.drop
+            rotations[moved] = self._legs.solve(pose.of(moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
+            state.legs[..., 1, :, :] = rotations[..., self.joints, :]
+        if self._slow_down(state.legs, None if begins else before.legs):
+            rotations = rotations.copy()
+            rotations[..., self.joints, :] = state.legs[..., 1, :, :]
         return Locked(root, rotations, state)
 
-    def _rise_slowly(self, drop: Array, before: Array) -> None:
-        """Lets ``drop`` (T, …) fall off no faster than by half in two half-lives, so that the pelvis does not snap back up."""
+    def _slow_down(self, legs: Array, before: Array | None) -> bool:
+        """Lets shown joints of ``legs`` (T, …, 2, 6, 4) turn no faster than people's, or than planned; whether any had to.
+
+        ``before`` (…, 2, 6, 4): those of the frame just before.
+        """
+        path = np.concatenate([legs[:1] if before is None else before[None], legs])  # (T + 1, …, 2, 6, 4)
+        path = path.reshape(len(path), -1, *legs.shape[-3:])
+        turns = rot.angle_between(path[1:, :, 1], path[:-1, :, 1])  # (T, N, 6)
+        fast = np.argwhere((turns > self._turn).any(axis=0)).tolist()
+        flat = legs.reshape(len(legs), -1, *legs.shape[-3:])  # a view
+        for body, joint in fast:
+            own = rot.angle_between(path[1:, body, 0, joint], path[:-1, body, 0, joint])
+            flat[:, body, 1, joint] = follow(path[:, body, 1, joint], np.maximum(own, self._turn[joint]))[1:]
+        return bool(fast)
+
+    def _move_slowly(self, drop: Array, before: Array) -> None:
+        """Lets ``drop`` (T, …) grow no faster than `_SINK` and fall off by no more than half in two half-lives: nothing snaps."""
         if not before.any() and not drop.any():
             return
         for frame, needed in enumerate(drop):
-            before = np.maximum(needed, before * self._drop_kept)
+            before = np.minimum(np.maximum(needed, before * self._drop_kept), before + _SINK / self._fps)
             before = np.where(before > _NEGLIGIBLE, before, 0.0)
             drop[frame] = before
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from protocol import limits
 from protocol.skeleton import Skeleton
+from server.motion.human_limits import top_speeds, within_limits
 from server.motion.motion import Motion, MotionEngine, MotionRequest
-from server.motion.transition import append, top_speeds
+from server.motion.transition import append
 from server.sentences import actions
 
 
@@ -32,7 +33,8 @@ def following(
     Only for a ``request`` whose context is no more than what was made for it before.
     """
     before = request.context
-    motion = made if before is None else append(before, made, fps, fastest=top_speeds(skeleton))
+    fastest = top_speeds(skeleton)
+    motion = within_limits(made, fps, fastest) if before is None else append(before, made, fps, fastest=fastest)
     if not made.left:
         return motion, None
     text, *rest = request.rest or (request.text,)

@@ -49,6 +49,12 @@ class Legs:
     max_drop: float = 0.06
     soft: float = 0.01
 
+    @property
+    def joints(self) -> list[int]:
+        """Hips, knees and ankles, left before right."""
+        hip, knee, ankle, _ = self._chain()
+        return [*hip, *knee, *ankle]
+
     def pose(self, root: Array, rotations: Array) -> LegPose:
         """Forward kinematics of root (…, 3) and local rotations (…, J, 4)."""
         offsets = self.skeleton.offsets
@@ -99,7 +105,7 @@ class Legs:
         solved[..., hip, :] = rot.inv_mul(pose.pelvis_rotation, rot.mul(swing, pose.hip_rotation))
         solved[..., knee, :] = rot.mul(rotations[..., knee, :], knee_turn)
         solved[..., ankle, :] = rot.inv_mul(rot.mul(swing, bent), rot.mul(sole, pose.ankle_rotation))
-        changed = [*hip, *knee, *ankle]
+        changed = self.joints
         turned = solved[..., changed, :]
         flip = rot.dot(turned, rotations[..., changed, :])[..., None] < 0
         solved[..., changed, :] = np.where(flip, -turned, turned)

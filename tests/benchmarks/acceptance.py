@@ -34,7 +34,7 @@ from server.motion.foot_lock import lock_clip
 from server.motion.in_turn import generate_in_turn
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.rotation import Array
-from tests.benchmarks import wordings
+from tests.benchmarks import dev_wordings, wordings
 from tests.benchmarks.action_table import measure_all
 from tests.benchmarks.real_clips import read_real_clips
 from tests.benchmarks.second_opinion import WIDER, Opinion, learn_actions
@@ -236,19 +236,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="ACTION",
         help=f"these actions only, no styles; {SEQUENCES}: two actions in one sentence",
     )
+    parser.add_argument(
+        "--dev",
+        action="store_true",
+        help="the sentences that models and settings are chosen by, not those they are judged by",
+    )
     parser.add_argument("--data", type=Path, help="prepared data folder: what its recordings say beside the rules")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a picture of a clip for each action")
     options = parser.parse_args(argv)
     if options.seeds < 1:
         parser.error(f"--seeds is {options.seeds}; it must be at least 1")
     engine = load_engine(options.model, options.device)
-    actions = {name: wordings.ACTIONS[name] for name in options.only or wordings.ACTIONS if name != SEQUENCES}
+    asked = dev_wordings if options.dev else wordings
+    actions = {name: asked.ACTIONS[name] for name in options.only or asked.ACTIONS if name != SEQUENCES}
     acted = run(engine, actions, options.seeds, styles=False)
-    walked = [] if options.only else run(engine, wordings.WALKS, options.seeds, styles=True)
+    walked = [] if options.only else run(engine, asked.WALKS, options.seeds, styles=True)
     report = action_report(acted) if acted else []
     if walked:
         report += ["", *style_report(walked)]
-    if not options.only or SEQUENCES in options.only:
+    if SEQUENCES in options.only if options.only else not options.dev:
         report += ["", *sequence_report(engine, wordings.SEQUENCES, options.seeds)]
     real: list[Quality] = []
     if not acted:

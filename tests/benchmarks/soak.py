@@ -1,6 +1,6 @@
 """A server left running under everything that clients do: what went wrong that nothing had provoked, and what it cost.
 
-    motionbridge bench soak [--characters 20] [--connections 5] [--seconds 600] [--bad NAME ...] [--model FOLDER] [--report FILE]
+    motionbridge bench soak [--characters 20] [--connections 5] [--seconds 600] [--rest 1.15] [--bad NAME ...] [--model FOLDER]
 
 Characters are shared out over connections whose clients prompt, queue, steer, pause, remove and drop at random; beside them,
 one bad client after the other does its worst (`bad_clients.py`). The schedule follows from the seed, its timing from the
@@ -24,7 +24,7 @@ import numpy as np
 
 from protocol.client import ClientConfig, connect
 from tests.benchmarks.bad_clients import BAD_CLIENTS
-from tests.benchmarks.soak_client import Account, GoodClient
+from tests.benchmarks.soak_client import REST_SECONDS, Account, GoodClient
 from tests.benchmarks.stream import EMBEDDED, RATE, Server, running
 
 SAMPLE_SECONDS = 1.0
@@ -67,8 +67,9 @@ async def soak(
     model: Path | None,
     device: str = "auto",
     bad: Sequence[str] = tuple(BAD_CLIENTS),
+    rest_seconds: float = REST_SECONDS,
 ) -> Outcome:
-    """One run. ``model`` None streams stored motion."""
+    """One run. ``model`` None streams stored motion. ``rest_seconds``: see :class:`GoodClient`."""
     outcome = Outcome(characters, connections)
     async with running(model, device, None) as server:
         sampling = asyncio.create_task(_sample(server, outcome))
@@ -78,7 +79,8 @@ async def soak(
         async with asyncio.TaskGroup() as group:
             for number, count in enumerate(shares):
                 names = [f"c{number}-{at}" for at in range(count)]
-                group.create_task(_one(server.url, names, random.Random(seed + 1 + number), seconds, outcome))
+                rng = random.Random(seed + 1 + number)
+                group.create_task(_one(server.url, names, rng, seconds, outcome, rest_seconds))
         outcome.seconds = time.perf_counter() - began
         sampling.cancel()
         await attacking
@@ -86,12 +88,14 @@ async def soak(
     return outcome
 
 
-async def _one(url: str, names: list[str], rng: random.Random, seconds: float, outcome: Outcome) -> None:
+async def _one(
+    url: str, names: list[str], rng: random.Random, seconds: float, outcome: Outcome, rest_seconds: float
+) -> None:
     account = outcome.account
     # Patient, so that a machine that is too slow makes figures worse and is no error.
     patience = {"open_timeout": 60.0, "send_timeout": 120.0}
     async with connect(ClientConfig(url=url, frame_rate=RATE, event_capacity=100_000, **patience)) as client:
-        await GoodClient(client, names, rng, account).play(seconds)
+        await GoodClient(client, names, rng, account, rest_seconds).play(seconds)
         account.did["resumed"] += client.resumed
         for what, count in (("undecodable", client.bad_messages), ("begun anew", client.restarted)):
             if count:
@@ -187,6 +191,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--bad", nargs="*", choices=[*BAD_CLIENTS], default=[*BAD_CLIENTS], help="bad clients (default: all)"
     )
+    parser.add_argument(
+        "--rest",
+        type=float,
+        default=REST_SECONDS,
+        metavar="SECONDS",
+        help=f"between two things that a connection's client does, on the average (default: {REST_SECONDS:g})",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, default=EMBEDDED, help="model folder (default: embedded)")
     parser.add_argument("--stored", action="store_true", help="motion made beforehand instead of a model")
@@ -195,7 +206,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.ERROR)
     model = None if args.stored else args.model
-    run = soak(args.characters, args.connections, args.seconds, args.seed, model, args.device, args.bad)
+    run = soak(args.characters, args.connections, args.seconds, args.seed, model, args.device, args.bad, args.rest)
     outcome = asyncio.run(run)
     name = "stored motion" if model is None else f"model `{model.name}`"
     title = (

@@ -22,6 +22,7 @@ LONGEST_STEP_METRES: Final = 0.5
 REPORTS_A_SECOND: Final = 4
 ENDS: Final = frozenset({"finished", "cancelled", "failed"})
 MOST_QUEUED: Final = 3
+REST_SECONDS: Final = 1.15
 
 
 @dataclass
@@ -50,9 +51,12 @@ class _Character:
 class GoodClient:
     """Plays characters of one connection at random: prompts, queues, time lines, steering, pauses, clips, and drops."""
 
-    def __init__(self, client: Client, names: list[str], rng: random.Random, account: Account) -> None:
+    def __init__(
+        self, client: Client, names: list[str], rng: random.Random, account: Account, rest_seconds: float = REST_SECONDS
+    ) -> None:
+        """``rest_seconds``: between two things that it does, on the average."""
         self.client = client
-        self._names, self._rng, self._account = names, rng, account
+        self._names, self._rng, self._account, self._rest_seconds = names, rng, account, rest_seconds
         self._characters = {name: _Character() for name in names}
         self._sent: dict[str, float | None] = {}  # when, of those that replace what plays
         self._statuses: dict[str, list[str]] = {}
@@ -68,7 +72,8 @@ class GoodClient:
             for name in self._names:
                 await self._prompt(name)
             while self._clock() < end and not (reading.done() or reporting.done()):
-                await asyncio.sleep(min(self._rng.uniform(0.3, 2.0), max(0.0, end - self._clock())))
+                rest = self._rng.uniform(0.25, 1.75) * self._rest_seconds
+                await asyncio.sleep(min(rest, max(0.0, end - self._clock())))
                 await self._act()
             await self._check_alive(reading)
             await asyncio.gather(*self._requests)

@@ -30,18 +30,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from protocol.client import Client, ClientConfig, Event, FrameBlock, connect
-from protocol.codec import build, encode
+from protocol.codec import build, encode, unpack
 from protocol.messages import Error, Prompt
 from protocol.skeleton import default_skeleton
 from server.app import serve
 from server.cache import EMBEDDED
 from server.config import ServeConfig
 from server.engine import Engine, load_engine, usable_device
+from server.memory import settle_allocator
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.transition import place_after
@@ -133,6 +134,7 @@ def make_engine(model: str | None, device: str) -> MotionEngine:
 
 def run_server(pipe: Pipe, model: str | None, device: str, core: int | None) -> None:
     """The server process: says its URL, answers "usage", ends on "stop"."""
+    settle_allocator()
     use_core(core)
     engine = make_engine(model, device)
     engine.generate([MotionRequest("a person stands still", frames=20)])
@@ -145,8 +147,9 @@ def run_server(pipe: Pipe, model: str | None, device: str, core: int | None) -> 
 
         async def listen() -> None:
             answers = {"usage": usage, "turns": selector.take}
-            while (answer := answers.get(await asyncio.to_thread(pipe.recv))) is not None:
-                pipe.send(answer())
+            with contextlib.suppress(EOFError):  # the benchmark was killed
+                while (answer := answers.get(await asyncio.to_thread(pipe.recv))) is not None:
+                    pipe.send(answer())
             stop.set()
 
         listening = asyncio.create_task(listen())
@@ -255,17 +258,14 @@ class Received(NamedTuple):
 
 async def load(server: Server, characters: int, seconds: float, settle: float) -> Received:
     """Stream ``characters`` characters for some seconds, ``PER_CONNECTION`` on each connection."""
-    arrivals: dict[tuple[int, str], list[float]] = {}
-    frames = 0
+    received: list[tuple[int, float, bytes]] = []
     begin = time.perf_counter() + settle
     end = begin + seconds
 
     def connection(number: int) -> LightClient:
-        def take(message: dict[str, Any], now: float) -> None:
-            nonlocal frames
-            if message["type"] == "frames" and begin <= now < end:
-                frames += message["count"]
-                arrivals.setdefault((number, message["character"]), []).append(now)
+        def take(message: bytes, now: float) -> None:
+            if begin <= now < end:
+                received.append((number, now, message))
 
         return LightClient(take)
 
@@ -289,6 +289,13 @@ async def load(server: Server, characters: int, seconds: float, settle: float) -
         client.close()
     async with asyncio.timeout(60.0):
         await asyncio.gather(*(client.closed for client in clients))
+    arrivals: dict[tuple[int, str], list[float]] = {}
+    frames = 0
+    for number, now, data in received:
+        message = unpack(data)
+        if message["type"] == "frames":
+            frames += message["count"]
+            arrivals.setdefault((number, message["character"]), []).append(now)
     jitter = np.concatenate([np.abs(np.diff(times) - 1 / RATE) for times in arrivals.values()]) * 1000
     p50, p99 = np.percentile(jitter, [50, 99]).tolist()
     return Received(frames / seconds, p50, p99, (after.cpu - before.cpu) / (after.at - before.at), turns)

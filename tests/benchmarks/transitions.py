@@ -108,8 +108,8 @@ class Character:
             if self.timeline.pending is pending:  # a newer prompt may have made it unwanted
                 self.timeline.deliver(motion, now)
         for run in self.timeline.due(now):
-            for at in range(len(run.poses)):
-                poses = run.poses
+            poses = run.blocks.poses()
+            for at in range(len(poses)):
                 self.buffer[run.first + at] = (run.prompt, poses.root[at], poses.rotations[at], int(poses.contacts[at]))
 
     def show(self, now: float) -> None:

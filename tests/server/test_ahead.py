@@ -118,6 +118,79 @@ def test_paused_characters_and_ended_motion_are_left_alone():
     assert done(Ahead(lambda: timelines, TICK).work(0.0)) == TICK
 
 
+def test_frames_that_are_due_and_not_made_come_first_and_many_at_once():
+    timelines = playing(2 * MOST + 3)
+    late = 0.6  # nothing was made for so long
+    ahead = Ahead(lambda: timelines, TICK)
+    told: list[CharacterTimeline] = []
+    in_need = timelines[3:]  # the others are as late, but none waits for them
+    for timeline in in_need:
+        assert timeline.is_late(late)
+        ahead.hurry(timeline, told.append)
+        ahead.hurry(timeline, told.append)  # it waits already
+    goes = 0
+    while len(told) < len(in_need):
+        done(ahead.work(late))
+        goes += 1
+        assert all(timeline.made_ahead(late) >= STRETCH_SECONDS for timeline in told)
+    assert told == in_need
+    assert goes == 2
+    while done(ahead.work(late)) == 0.0:
+        pass
+    assert told == in_need
+    assert not any(timeline.is_late(late) for timeline in timelines)
+
+
+def test_who_waits_is_told_when_its_frames_cannot_be_made(monkeypatch):
+    timelines = playing(2)
+    ahead = Ahead(lambda: timelines, TICK)
+    told: list[CharacterTimeline] = []
+    for timeline in timelines:
+        ahead.hurry(timeline, told.append)
+
+    def broken(end: int) -> None:
+        raise ArithmeticError(end)
+
+    monkeypatch.setattr(timelines[0].to_make(0.0, 1.0)[0], "window", broken)
+    with pytest.raises(ArithmeticError):
+        done(ahead.work(0.6))
+    assert told == timelines
+
+
+def test_a_motion_that_is_over_is_held_ahead_of_its_sending():
+    (timeline,) = playing(1)
+    over = 12.0
+    timeline.due(8.5)
+    assert timeline.is_late(over)
+    make([timeline.to_make(8.5, 100.0)])
+    assert timeline.made_ahead(over) == np.inf  # all of it is made
+    ahead = Ahead(lambda: [timeline], TICK)
+    while timeline.is_late(over):
+        ahead.hurry(timeline, lambda timeline: None)
+        done(ahead.work(over))
+    assert timeline.due(over, as_made=True) != []
+
+
+def test_frames_left_for_later_are_sent_once_and_are_the_same():
+    (waits,), (at_once,) = playing(1), playing(1)
+    ahead = Ahead(lambda: [], TICK)
+    rng = np.random.default_rng(4)
+    got, wanted = [], []
+    for tick in range(1, 120):
+        now = tick * TICK
+        wanted += at_once.due(now)
+        if waits.is_late(now) and rng.random() < 0.5:  # never so late that frames are stale
+            ahead.hurry(waits, lambda timeline: None)
+            done(ahead.work(now))
+        got += waits.due(now, as_made=True)
+    firsts = [run.first for run in got]
+    assert firsts == np.cumsum([firsts[0], *(run.blocks.frames for run in got[:-1])]).tolist()
+    assert max(run.blocks.frames for run in got) > 1
+    frames = np.concatenate([run.blocks.poses().rotations for run in got])
+    np.testing.assert_array_equal(frames, np.concatenate([r.blocks.poses().rotations for r in wanted])[: len(frames)])
+    assert len(frames) > 100
+
+
 @pytest.mark.parametrize("count", [2, 15, 64])
 def test_ticks_of_connections_lie_apart(count):
     period = 1 / 30

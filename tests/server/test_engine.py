@@ -12,9 +12,10 @@ from server.models.checkpoint import CheckpointError
 from server.motion import kinematics
 from server.motion import rotation as rot
 from server.motion.foot_lock import lock_clip
+from server.motion.human_limits import top_speeds
 from server.motion.in_turn import generate_in_turn
 from server.motion.motion import Motion, MotionRequest
-from server.motion.transition import append, top_speeds
+from server.motion.transition import append
 
 
 @pytest.fixture(scope="module")

@@ -226,6 +226,34 @@ def test_large_blocks_are_given_back_whatever_was_freed_before():
     assert python(MAPPED, MALLOC_MMAP_THRESHOLD_="65536").split() == ["1", "False", "1", "1"]
 
 
+ONE_HEAP = """
+import ctypes, sys, threading
+from pathlib import Path
+from server.memory import settle_allocator
+
+settled = settle_allocator()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+heap = next(line.split()[0] for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith("[heap]"))
+first, last = (int(end, 16) for end in heap.split("-"))
+inside = []
+
+def ask():
+    inside.append(first <= libc.malloc(1000) <= last + 2**20)
+
+thread = threading.Thread(target=ask)
+thread.start()
+thread.join()
+print(settled, inside[0])
+"""
+
+
+@pytest.mark.skipif(not glibc(), reason="only glibc has arenas")
+def test_threads_share_one_heap():
+    assert python(ONE_HEAP).split() == ["True", "True"]
+    assert python(ONE_HEAP, MALLOC_ARENA_MAX="8").split() == ["False", "False"], "it was set otherwise"
+
+
 def test_without_glibc_nothing_is_set():
     assert (
         python("import sys; sys.platform = 'darwin'\nfrom server import memory; print(memory.settle_allocator())")

@@ -21,6 +21,7 @@ from tiny_bundle import write_tiny_bundle
 from server import cli
 from server.motion import bvh
 from server.training import distill, stages
+from server.training.captions import CaptionSet
 from server.training.trainer import TrainResult
 
 TAKES = {"turn_left_001": 1.0, "turn_right_001": -1.0, "walk_001": 0.0, "walk_002": 0.2}
@@ -111,6 +112,8 @@ def test_train_text_takes_its_options(tmp_path: Path, monkeypatch: pytest.Monkey
     calls = []
     monkeypatch.setattr(distill, "run_distillation", lambda *arguments: calls.append(arguments))
     assert run("train", "text", "mocap", tmp_path) == 0
+    further = tmp_path / "further.jsonl"
+    further.write_text('{"clips": ["walk_*"], "captions": ["off we go"]}\n')
     options = (
         "--steps",
         7,
@@ -125,9 +128,12 @@ def test_train_text_takes_its_options(tmp_path: Path, monkeypatch: pytest.Monkey
         "--precision",
         "fp32",
         "--fresh",
+        "--captions",
+        further,
     )
     assert run("train", "text", "mocap", tmp_path, *options) == 0
-    (*paths, plain, fresh), (*_, chosen, anew) = calls
+    (*paths, plain, none, fresh), (*_, chosen, sets, anew) = calls
+    assert (none, sets) == ((), (CaptionSet(("walk_*",), ("off we go",)),))
     assert paths == [Path("mocap/captions.jsonl"), Path("mocap/clips.csv"), tmp_path / "text"]
     assert (plain, fresh, anew) == (distill.DistillConfig(), False, True)
     train = chosen.train
@@ -184,6 +190,11 @@ def test_a_damaged_archive_of_motion_is_named(mocap: Path, tmp_path: Path, capsy
 
 
 def test_further_captions_are_refused_where_nothing_reads_them(tmp_path, capsys):
-    for kind in ("rvq", "text", "evaluator"):
-        assert cli.main(["train", kind, str(tmp_path), str(tmp_path), "--captions", str(tmp_path / "more.jsonl")]) == 2
-        assert f"not to train {kind}" in capsys.readouterr().err
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"clips": ["walk_*"], "captions": ["off we go"]}\n')
+    for kind in ("rvq", "evaluator"):
+        assert run("train", kind, tmp_path, tmp_path, "--captions", more) == 2
+        assert f"not to train {kind}" in one_line(capsys)
+    for option in (("--from-scratch",), ("--tower", "embedded")):
+        assert run("train", "text", tmp_path, tmp_path, "--captions", more, *option) == 2
+        assert "--captions is not read with --tower and --from-scratch" in one_line(capsys)

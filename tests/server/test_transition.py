@@ -6,8 +6,9 @@ import numpy as np
 
 from protocol.skeleton import default_skeleton
 from server.motion import rotation as rot
+from server.motion.human_limits import top_speeds
 from server.motion.motion import Motion
-from server.motion.transition import append, hold, inertialize, place_after, top_speeds
+from server.motion.transition import append, hold, inertialize, place_after
 
 FPS = 20.0
 SKELETON = default_skeleton()
@@ -47,8 +48,8 @@ def test_a_jump_becomes_smooth_and_fades():
 def test_two_become_one_motion_in_one_hemisphere():
     before, after = moving(20, 1.0, 0.5), moving(40, -0.5, 0.8, seed=1)
     after = replace(after, rotations=-after.rotations)
-    joined = append(before, after, FPS, fastest=top_speeds(SKELETON))
-    entered = inertialize(before, after, FPS, fastest=top_speeds(SKELETON))
+    joined = append(before, after, FPS)
+    entered = inertialize(before, after, FPS)
     np.testing.assert_array_equal(joined.rotations[:20], before.rotations)
     assert rot.angle_between(joined.rotations[20:], entered.rotations).max() < 1e-6
     np.testing.assert_allclose(joined.root[20:], entered.root)

@@ -26,6 +26,7 @@ from server.training.distill import (
 )
 from server.training.text_corpus import MovementSentences, distinct, gerund, misspell, third_person
 from server.training.text_evaluation import clip_action, read_captions
+from server.training.text_labels import NO_KIND
 from server.training.text_teacher import teacher_vectors
 from server.training.train_config import TrainConfig, TrainingError
 
@@ -90,7 +91,8 @@ def data(tmp_path: Path) -> tuple[Path, Path]:
     }
     captions, clips = tmp_path / "captions.jsonl", tmp_path / "clips.csv"
     captions.write_text("".join(json.dumps({"clip_id": k, "captions": v[1]}) + "\n" for k, v in rows.items()))
-    clips.write_text("clip_id,split\n" + "".join(f"{k},{v[0]}\n" for k, v in rows.items()))
+    files = {k: f"{k.removeprefix('bandai_').rpartition('_')[0]}.bvh" for k in rows}
+    clips.write_text("clip_id,file,split\n" + "".join(f"{k},{files[k]},{v[0]}\n" for k, v in rows.items()))
     return captions, clips
 
 
@@ -111,15 +113,17 @@ def test_missing_or_empty_captions_are_named(data: tuple[Path, Path], tmp_path: 
         read_captions(*data, frozenset({"extra"}))
 
 
-def test_corpus_is_seeded_distinct_and_has_mirror_images_and_twins() -> None:
-    corpus = build_corpus(["walk left"], WORDS, CONFIG)
-    assert corpus == build_corpus(["walk left"], WORDS, CONFIG)
-    assert corpus.texts[:2] == ["walk left", "walk right"]
+def test_corpus_is_seeded_distinct_and_has_twins() -> None:
+    captions = ["walk", "a person walks left"]
+    corpus = build_corpus(captions, WORDS, CONFIG)
+    assert corpus == build_corpus(captions, WORDS, CONFIG)
+    assert corpus.texts[:2] == captions
     assert len(set(corpus.texts)) == len(corpus.texts) == 362
     twins = corpus.sentences[len(corpus.texts) :]
+    assert [index for _, index in twins[:4]] == [0, 0, 1, 1], "every caption has a twin for each of `slips`"
     assert 20 < len(twins) < 80
-    assert all(abs(len(text) - len(corpus.texts[index])) <= 1 for text, index in twins)
-    assert build_corpus(["walk left"], WORDS, replace(CONFIG, seed=1)) != corpus
+    assert all(abs(len(text) - len(corpus.texts[index])) <= 2 for text, index in twins)
+    assert build_corpus(captions, WORDS, replace(CONFIG, seed=1)) != corpus
 
 
 def test_generated_sentences_leave_no_slot_open_and_are_rich() -> None:
@@ -195,10 +199,20 @@ def test_teacher_is_asked_once_for_every_chunk(tmp_path: Path) -> None:
 
 
 def test_batches_pair_mirror_images_and_depend_on_the_generator_only() -> None:
-    corpus = build_corpus(["walking left", "a person bows"], WORDS, CONFIG)
+    corpus = build_corpus(["walking left", "walking right", "a person bows"], WORDS, CONFIG)
     targets = WordTeacher().embed(corpus.texts)
     tokenizer = build_tokenizer(VOCABULARY[:-2], 48)
-    batches = make_batches(corpus, targets, tokenizer, CONFIG)
+    batches = make_batches(corpus, targets, {"walking left": 0, "a person bows": 1}, tokenizer, CONFIG)
+    kinds = {
+        corpus.texts[target]: kind
+        for target, kind in zip(batches.target_of.tolist(), batches.kind_of.tolist(), strict=True)
+    }
+    assert {text: kinds[text] for text in corpus.texts[:4]} == {
+        "walking left": 0,
+        "walking right": NO_KIND,
+        "a person bows": 1,
+        corpus.texts[3]: NO_KIND,
+    }
     row = next(i for i, target in enumerate(batches.target_of.tolist()) if corpus.texts[target] == "walking left")
     assert corpus.texts[int(batches.target_of[batches.partner[row]])] == "walking right"
     batch = batches.draw(3, torch.Generator().manual_seed(1))
@@ -241,6 +255,9 @@ def test_a_finished_run_is_not_trained_again(data: tuple[Path, Path], tmp_path: 
 def test_a_mirror_image_is_in_the_batch_of_its_sentence() -> None:
     ids = torch.arange(1, 7, dtype=torch.int16).reshape(6, 1)
     partner = torch.tensor([1, 0, 3, 2, 5, 4])
-    batches = SentenceBatches(ids, torch.ones(6, dtype=torch.int64), torch.eye(6), torch.arange(6), partner, 8, 6)
-    chosen = batches.draw(0, torch.Generator().manual_seed(0))["ids"][:, 0] - 1
+    six = torch.arange(6)
+    batches = SentenceBatches(ids, torch.ones(6, dtype=torch.int64), torch.eye(6), six, six + 10, partner, 8, 6)
+    batch = batches.draw(0, torch.Generator().manual_seed(0))
+    chosen = batch["ids"][:, 0] - 1
     assert torch.equal(chosen[4:], partner[chosen[:4]])
+    assert torch.equal(batch["kind"], chosen + 10)
