@@ -49,6 +49,7 @@ EXTRA_DOORS = {
         "hub",
         "cache",
         "models",
+        "memory",
     ),
 }
 MAY_OPEN = {
