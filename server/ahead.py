@@ -3,8 +3,7 @@
 Every character needs a new stretch of frames from time to time. Made when it is due, the stretches of characters that began
 together fall due together, and all that is to be sent waits for them. Made ahead, a few in each tick, no tick has more than
 its share of work; those made together share the calls of numpy, most of what a stretch costs, and what falls due goes between
-their steps. Frames that are due and not made are made here too, before all others: made by who sends them, a few at a time, they
-cost three times as much and nothing goes in between, so a server that was late once would stay so.
+their steps.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import islice
 from operator import itemgetter
 from typing import Final
 
@@ -37,31 +35,20 @@ class Ahead:
         self._count = 0
         self._needs: deque[tuple[float, CharacterTimeline]] = deque()  # who has how many seconds, as of the last look
         self._look_at = -math.inf
-        self._late: dict[CharacterTimeline, Callable[[CharacterTimeline], None]] = {}
-
-    def hurry(self, timeline: CharacterTimeline, made: Callable[[CharacterTimeline], None]) -> None:
-        """Frames of a character are due and not made: its turn is before all others'. Once `work` has tried, it calls ``made``."""
-        self._late.setdefault(timeline, made)
 
     def work(self, now: float) -> Steps[float]:
         """Makes the frames of some characters; gives after how many seconds to do so again, 0 when others need theirs now."""
-        late = list(islice(self._late, MOST))
-        try:
-            if now >= self._look_at or not self._needs:
-                self._look(now)
-            # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
-            wanted = math.ceil(self._count * self._tick / STRETCH_SECONDS) + 1
-            share = min(MOST, wanted)
-            others = [self._needs.popleft()[1] for _ in range(min(max(share - len(late), 0), len(self._needs)))]
-            ahead = [(timeline, timeline.made_ahead(now)) for timeline in others if timeline not in self._late]
-            yield from make_in_steps(
-                [timeline.to_make(now, STRETCH_SECONDS) for timeline in late]
-                + [t.to_make(now, max(s, 0.0) + STRETCH_SECONDS) for t, s in ahead if s < STRETCH_SECONDS]
-            )
-        finally:  # whatever failed: who waits makes what is still missing by itself
-            for timeline in late:
-                self._late.pop(timeline)(timeline)
-        urgent = len(self._late) > 0 or (len(self._needs) > 0 and self._needs[0][0] < URGENT_SECONDS)
+        if now >= self._look_at or not self._needs:
+            self._look(now)
+        # One more than wear off in a tick, so that they catch up; but no more, so that they stay spread over time.
+        wanted = math.ceil(self._count * self._tick / STRETCH_SECONDS) + 1
+        share = min(MOST, wanted)
+        group = [self._needs.popleft()[1] for _ in range(min(share, len(self._needs)))]
+        ahead = [(timeline, timeline.made_ahead(now)) for timeline in group]
+        yield from make_in_steps(
+            t.to_make(now, max(seconds, 0.0) + STRETCH_SECONDS) for t, seconds in ahead if seconds < STRETCH_SECONDS
+        )
+        urgent = len(self._needs) > 0 and self._needs[0][0] < URGENT_SECONDS
         return 0.0 if urgent else self._tick * share / wanted
 
     def _look(self, now: float) -> None:

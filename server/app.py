@@ -39,7 +39,6 @@ from server.motion.steps import Steps
 from server.observer import Observer, Observers
 from server.sessions import Sessions
 from server.ticks import Ticks
-from server.timeline import CharacterTimeline
 from server.web import Web
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +106,6 @@ class App:
         self._numbers = itertools.count()
         self._garbage = Garbage()
         self.arrivals = Arrivals()
-        self._is_late = asyncio.Event()
         self._ahead = Ahead(lambda: self.sessions.timelines, config.tick_seconds)
         self._web = Web(config, self.metrics, self.backend.problem)
 
@@ -118,16 +116,7 @@ class App:
         ticks = Ticks(self.config.tick_seconds, next(self._numbers))
         bring = None if self.handover is None else self.handover.bring
         connection = Connection(
-            socket,
-            session,
-            self.sessions,
-            self.backend,
-            self.arrivals,
-            self.config,
-            self._clock,
-            ticks,
-            self._hurry,
-            bring,
+            socket, session, self.sessions, self.backend, self.arrivals, self.config, self._clock, ticks, bring
         )
         self._connections.add(connection)
         try:
@@ -138,22 +127,13 @@ class App:
 
     async def make_ahead(self) -> None:
         """Makes the frames of all characters ahead of their sending, until it is cancelled; what it fails at is logged."""
-        loop = asyncio.get_running_loop()
         while True:
-            self._is_late.clear()
             try:
                 pause = await _between(self._ahead.work(self._clock()))
             except Exception:
                 LOG.exception("frames could not be made ahead")
                 pause = self.config.tick_seconds
-            await asyncio.sleep(0.0)
-            timer = loop.call_later(pause, self._is_late.set)
-            await self._is_late.wait()
-            timer.cancel()
-
-    def _hurry(self, timeline: CharacterTimeline, made: Callable[[CharacterTimeline], None]) -> None:
-        self._ahead.hurry(timeline, made)
-        self._is_late.set()
+            await asyncio.sleep(pause)
 
     async def expire_sessions(self) -> None:
         """Ends sessions whose client has not come back, until it is cancelled: they would keep their motion on an idle server."""

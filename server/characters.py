@@ -216,21 +216,14 @@ class Characters:
             if request is not None and timeline.pending is not None:
                 self._jobs.submit(request, _TimelineAsker(timeline, timeline.pending), now)
 
-    def send_frames(
-        self, packer: FramePacker, now: float, tick: float, only: Set[CharacterTimeline] | None = None
-    ) -> list[CharacterTimeline]:
-        """The frames that are due as of ``tick``; what is the same for all characters is done once.
-
-        Those that are not made yet are made now, but for characters that are not among ``only``: these are returned.
-        """
-        late = [timeline for timeline in self.timelines if timeline.is_late(tick)]
-        left = [] if only is None else [timeline for timeline in late if timeline not in only]
-        make(timeline.to_make(tick, MARGIN_SECONDS) for timeline in late if timeline not in left)
+    def send_frames(self, packer: FramePacker, now: float, tick: float) -> None:
+        """The frames that are due as of ``tick``; what is the same for all characters is done once."""
+        make(timeline.to_make(tick, MARGIN_SECONDS) for timeline in self.timelines if timeline.made_ahead(tick) < 0.0)
         dropped = sum(timeline.dropped for timeline in self.timelines)
         sent: list[tuple[str, str | None]] = []
         frames = 0
         for name, timeline in self._timelines.items():
-            for run in timeline.due(tick, packer.encoding, as_made=timeline in left):
+            for run in timeline.due(tick, packer.encoding):
                 data = packer.pack_blocks(name, run.first, run.prompt, run.blocks)
                 self._replies.send_frames(data, name, run.first)
                 sent.append((name, run.prompt))
@@ -238,7 +231,6 @@ class Characters:
         self._journal.dropped(sum(timeline.dropped for timeline in self.timelines) - dropped)
         if sent:
             self._journal.sent(sent, frames, now)
-        return left
 
     def tell_statuses(self) -> None:
         """What has become of the prompts since the last call."""

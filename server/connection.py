@@ -29,7 +29,6 @@ from server.replies import Close
 from server.session import Session
 from server.sessions import Sessions
 from server.ticks import Ticks
-from server.timeline import CharacterTimeline
 
 LOG = logging.getLogger(__name__)
 SEND_BUFFER_BYTES: Final = 64 * 1024
@@ -55,14 +54,9 @@ class Connection:
         config: ServeConfig,
         clock: Callable[[], float],
         ticks: Ticks,
-        hurry: Callable[[CharacterTimeline, Callable[[CharacterTimeline], None]], None],
         bring: Callable[[bytes | str], Awaitable[None]] | None = None,
     ) -> None:
-        """``hurry`` is called with a character whose frames are due and not made, and what to call once that was tried.
-
-        ``bring`` is awaited with the first message, before the session gets it.
-        """
-        self._hurry = hurry
+        """``bring`` is awaited with the first message, before the session gets it."""
         self._bring = bring
         self._socket = socket
         self._session = session
@@ -74,7 +68,6 @@ class Connection:
         self._clock = clock
         self._ticks = ticks
         self._wake = asyncio.Event()
-        self._tried: set[CharacterTimeline] = set()
         self._loop = asyncio.get_running_loop()
         self._taken_over: asyncio.Future[None] = self._loop.create_future()
 
@@ -164,10 +157,7 @@ class Connection:
             self._wake.clear()
             time, now = self._loop.time(), self._clock()
             # Frames as of the last tick, not of when the loop came to it nor of what woke it: each character's then go evenly.
-            tried, self._tried = self._tried, set()
-            output = self._session.output(now, now - (time - self._ticks.last(time)), tried)
-            for late in self._session.take_late():
-                self._hurry(late, self._take_made)
+            output = self._session.output(now, now - (time - self._ticks.last(time)))
             self._exchange_jobs()
             if output and not await self._send(output):
                 return
@@ -177,11 +167,6 @@ class Connection:
             tick = self._loop.call_at(self._ticks.after(time), self._wake.set)
             await self._wake.wait()
             tick.cancel()
-
-    def _take_made(self, timeline: CharacterTimeline) -> None:
-        """What was due is made; if it is not, the next output makes it, and it fails here."""
-        self._tried.add(timeline)
-        self._wake.set()
 
     async def _send(self, messages: list[bytes]) -> bool:
         """Sends messages; False when the client took nothing in time and the connection is closed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -114,7 +114,6 @@ class Session:
         self._clips = ClipRequests(config, model, self._jobs, self._replies, self._draw_seed)
         self._characters: Characters | None = None  # until a `hello` was accepted
         self._allowance = Allowance(limits.MESSAGES_PER_SECOND)
-        self._late: list[CharacterTimeline] = []
 
     # In
 
@@ -168,12 +167,11 @@ class Session:
 
     # Out
 
-    def output(self, now: float, tick: float | None = None, make: Set[CharacterTimeline] | None = None) -> list[bytes]:
+    def output(self, now: float, tick: float | None = None) -> list[bytes]:
         """Everything to send now, in order: answers and statuses, then the frames that are due, then their ends.
 
         Frames are due as of ``tick``, a moment not later than ``now`` (by default ``now``): a character's go evenly when it
         moves on evenly, whatever else there is to be sent in between. What was overwritten is due at once.
-        Frames that are not made yet are made, with ``make`` but for those of characters that are not in it: `take_late`.
         """
         if now >= self._expires and self.account is not None:
             text = f"the session has lasted {self.account.quota.session_seconds:g} s, the limit of this token"
@@ -181,14 +179,9 @@ class Session:
         self._advance(now)
         if self._characters is not None:
             if self.closing is None:
-                self._late = self._characters.send_frames(self._packer, now, now if tick is None else tick, make)
+                self._characters.send_frames(self._packer, now, now if tick is None else tick)
             self._characters.tell_statuses()
         return self._outbox.take()
-
-    def take_late(self) -> list[CharacterTimeline]:
-        """The characters of which the last `output` left out frames that are due, as they are not made yet; once."""
-        late, self._late = self._late, []
-        return late
 
     def take_jobs(self) -> list[Job]:
         """The requests to submit, once."""

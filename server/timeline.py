@@ -232,11 +232,8 @@ class CharacterTimeline:
 
     # What is sent
 
-    def due(self, now: float, encoding: Encoding = "float32", *, as_made: bool = False) -> list[Run]:
-        """The frames to send now, each run of one prompt; stale ones are skipped. Counts them as sent.
-
-        ``as_made``: those that are not made yet are left for later.
-        """
+    def due(self, now: float, encoding: Encoding = "float32") -> list[Run]:
+        """The frames to send now, each run of one prompt; stale ones are skipped. Counts them as sent."""
         track = self._track
         if track.end == 0 or self.paused:
             return []
@@ -246,8 +243,6 @@ class CharacterTimeline:
         if 0 <= self.highest_sent < self._next < stale:
             self.dropped += stale - self._next
             self._next = stale
-        if as_made:
-            end = min(end, track.made)
         while track.made < end and track.reach(end) < end:
             self._extend()
         if self._known != track.version:
@@ -272,14 +267,8 @@ class CharacterTimeline:
             return math.inf
         return (track.made - self._due_end(now)) / self._settings.frame_rate
 
-    def is_late(self, now: float) -> bool:
-        """Whether frames are due that are not made."""
-        return self._track.end > 0 and not self.paused and self._track.made < self._due_end(now)
-
     def to_make(self, now: float, ahead: float) -> tuple[Track, int]:
         """The track, and up to which frame it is to be made to have all that is due and ``ahead`` seconds more."""
-        if self._track.made >= self._track.can_make and self.is_late(now):
-            self._extend()
         return self._track, self._due_end(now) + math.ceil(ahead * self._settings.frame_rate)
 
     def _due_end(self, now: float) -> int:

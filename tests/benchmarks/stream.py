@@ -30,12 +30,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from protocol.client import Client, ClientConfig, Event, FrameBlock, connect
-from protocol.codec import build, encode, unpack
+from protocol.codec import build, encode
 from protocol.messages import Error, Prompt
 from protocol.skeleton import default_skeleton
 from server.app import serve
@@ -44,6 +44,7 @@ from server.config import ServeConfig
 from server.engine import Engine, load_engine, usable_device
 from server.memory import settle_allocator
 from server.motion import rotation as rot
+from server.motion.human_limits import top_speeds
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.transition import place_after
 from tests.benchmarks.generate import momask_size, random_model
@@ -77,7 +78,9 @@ class StoredEngine:
     def __init__(self) -> None:
         self.skeleton = default_skeleton()
         time_s = np.arange(self.max_frames) / self.fps
-        swing = 0.4 * np.sin(2 * np.pi * time_s[:, None] + np.arange(22))  # (T, J)
+        # Within what people's joints do (human_limits.py), as a model's motion nearly always is.
+        reach = np.minimum(0.4, top_speeds(self.skeleton) / (4 * np.pi))  # radians (J,)
+        swing = reach * np.sin(2 * np.pi * time_s[:, None] + np.arange(22))  # (T, J)
         axis = np.broadcast_to([1.0, 0.0, 0.0], (*swing.shape, 3))
         root = np.stack([np.zeros_like(time_s), np.full_like(time_s, 0.95), time_s], axis=-1)
         still = np.zeros(len(root))
@@ -258,14 +261,17 @@ class Received(NamedTuple):
 
 async def load(server: Server, characters: int, seconds: float, settle: float) -> Received:
     """Stream ``characters`` characters for some seconds, ``PER_CONNECTION`` on each connection."""
-    received: list[tuple[int, float, bytes]] = []
+    arrivals: dict[tuple[int, str], list[float]] = {}
+    frames = 0
     begin = time.perf_counter() + settle
     end = begin + seconds
 
     def connection(number: int) -> LightClient:
-        def take(message: bytes, now: float) -> None:
-            if begin <= now < end:
-                received.append((number, now, message))
+        def take(message: dict[str, Any], now: float) -> None:
+            nonlocal frames
+            if message["type"] == "frames" and begin <= now < end:
+                frames += message["count"]
+                arrivals.setdefault((number, message["character"]), []).append(now)
 
         return LightClient(take)
 
@@ -289,13 +295,6 @@ async def load(server: Server, characters: int, seconds: float, settle: float) -
         client.close()
     async with asyncio.timeout(60.0):
         await asyncio.gather(*(client.closed for client in clients))
-    arrivals: dict[tuple[int, str], list[float]] = {}
-    frames = 0
-    for number, now, data in received:
-        message = unpack(data)
-        if message["type"] == "frames":
-            frames += message["count"]
-            arrivals.setdefault((number, message["character"]), []).append(now)
     jitter = np.concatenate([np.abs(np.diff(times) - 1 / RATE) for times in arrivals.values()]) * 1000
     p50, p99 = np.percentile(jitter, [50, 99]).tolist()
     return Received(frames / seconds, p50, p99, (after.cpu - before.cpu) / (after.at - before.at), turns)

@@ -7,7 +7,6 @@ from protocol import limits
 from protocol.codec import FrameBlock, read_frames, unpack
 from protocol.messages import Error, PromptStatus
 from server.config import ServeConfig
-from server.track import make
 
 
 def test_prompt_to_frames():
@@ -33,25 +32,6 @@ def test_what_is_sent_between_two_ticks_brings_no_frame_forward():
         sent = [read_frames(unpack(data)) for data in peer.session.output(peer.now + step / 120, tick)]
         counts.append(sum(len(block.poses) for block in sent))
     assert counts == [int(step % 4 == 0) for step in range(1, 61)]
-
-
-def test_frames_of_others_do_not_wait_for_those_that_are_not_made():
-    peer = greeted()
-    for name in ("a", "b"):
-        peer.say("prompt", id=name, text="walk", seconds=9.0, character=name)
-    peer.answer()
-    now = peer.now + 2.0
-    a, b = peer.session.timelines
-    make([a.to_make(now, 0.0)])
-    first = peer.session.output(now, make=set())
-    assert {read_frames(unpack(data)).character for data in first} == {"a"}
-    assert peer.session.take_late() == [b]
-    assert peer.session.take_late() == []
-    assert peer.session.output(now, make={a}) == []  # the same tick, for another reason
-    assert peer.session.take_late() == [b]
-    (frames,) = (read_frames(unpack(data)) for data in peer.session.output(now, make={b}))
-    assert (frames.character, len(frames.poses)) == ("b", len(read_frames(unpack(first[0])).poses))
-    assert peer.session.take_late() == []
 
 
 def test_a_seed_left_open_is_drawn():

@@ -18,11 +18,9 @@ from test_model_calls import Broken, Small
 
 from protocol.client_errors import ConnectionLostError
 from protocol.codec import encode
-from protocol.errors import CloseCode
-from protocol.messages import Generate, Hello, Prompt
+from protocol.messages import Generate, Hello
 from protocol.skeleton import default_skeleton
 from server import cli
-from server.ahead import Ahead
 from server.config import ServeConfig
 from server.engine import load_engine
 from server.export.npz import to_npz_motion, write_npz
@@ -31,7 +29,6 @@ from server.models.text import TextEncoderError
 from server.motion import rotation as rot
 from server.motion.bvh import write_bvh
 from server.motion.motion import MotionRequest
-from server.timeline import CharacterTimeline
 from tests.tiny_bundle import write_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -145,44 +142,6 @@ def test_the_engine_says_when_its_gpu_is_full(tmp_path, monkeypatch):
         engine.generate([MotionRequest("a person walks", frames=20)] * 2)
     assert len(engine.generate([MotionRequest("a person walks", frames=20)])[0]) == 20
     assert asked == [2, 1]
-
-
-# Frames
-
-
-async def test_frames_that_cannot_be_made_end_the_session_that_they_are_of_and_no_other(monkeypatch, caplog):
-    to_make = CharacterTimeline.to_make
-
-    def breaks(timeline: CharacterTimeline, now: float, ahead: float):
-        if timeline.name == "cursed":
-            raise ArithmeticError("a cursed pose")
-        return to_make(timeline, now, ahead)
-
-    monkeypatch.setattr(CharacterTimeline, "to_make", breaks)
-    async with running() as server, server.raw() as cursed, server.client() as client:
-        watcher = Watcher(client, server.clock)
-        await client.prompt("a person walks", seconds=9.0)
-        await watcher.until_frame(10)
-        await cursed.send(encode(Hello(version=1)))
-        await cursed.send(encode(Prompt(id="p", text="a person walks", character="cursed")))
-        await cursed.wait_closed()
-        assert cursed.close_code == CloseCode.INTERNAL
-        await watcher.until_frame(150)
-        assert unbroken(watcher)
-    assert "a cursed pose" in caplog.text
-
-
-async def test_frames_are_sent_also_when_none_can_be_made_ahead(monkeypatch, caplog):
-    def breaks(ahead: Ahead, now: float) -> None:
-        raise ArithmeticError("no look")
-
-    monkeypatch.setattr(Ahead, "_look", breaks)
-    async with running() as server, server.client() as client:
-        watcher = Watcher(client, server.clock)
-        await client.prompt("a person walks", seconds=9.0)
-        await watcher.until_frame(150)
-        assert unbroken(watcher)
-    assert "no look" in caplog.text
 
 
 # The checkpoint
