@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from server.model_calls import Request, Result
 
@@ -11,6 +11,10 @@ Key = tuple[str, int]
 """Owner and job number: a late result never reaches the owner's next job, nor another owner."""
 
 Deliver = Callable[[Result], None]
+
+
+AT_ONCE_SECONDS: Final = 0.25
+"""Within which a motion is needed that someone waits for; nothing is more urgent."""
 
 
 class BusyError(RuntimeError):
@@ -41,10 +45,11 @@ class Backend(Protocol):
         """Why a request could not be answered now; None: it could."""
         ...
 
-    def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
-        """Asks for a motion. ``deliver`` gets it, or the exception, at most once, from any thread; it must not block.
+    def submit(self, key: Key, request: Request, within: float, deliver: Deliver) -> None:
+        """Asks for a motion that is needed ``within`` seconds: what is urgent goes first, see `server/line.py`.
 
-        BusyError when too many wait already, or when it is stopping.
+        ``deliver`` gets it, or the exception, at most once, from any thread; it must not block. BusyError when too many wait
+        already that are as urgent, or when it is stopping; ``deliver`` gets it when this one has to go for another.
         """
         ...
 

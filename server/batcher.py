@@ -8,22 +8,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from server.backend import BusyError, Deliver, Key
+from server.line import Line, Waiting
 from server.model_calls import GenerationError, ModelCalls, Request, Result
 from server.motion.motion import MotionEngine
 from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    request: Request
-    deliver: Deliver
 
 
 def can_edit(engine: MotionEngine) -> bool:
@@ -51,9 +44,8 @@ class Batcher:
         """
         self._calls = ModelCalls(engine, max_batch, load, self._wait, longest_call, observer=observer)
         self._window = window_seconds
-        self._capacity = capacity
-        self._waiting: OrderedDict[Key, _Job] = OrderedDict()
-        self._running: dict[Key, _Job] = {}
+        self._line = Line(capacity)
+        self._running: dict[Key, Waiting] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="motionbridge-model", daemon=True)
@@ -65,7 +57,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Requests that wait for the model."""
-        return len(self._waiting)
+        return len(self._line)
 
     def memory(self) -> dict[str, int]:
         """Bytes of the GPU by kind, as the engine tells; empty when it does not."""
@@ -77,8 +69,7 @@ class Batcher:
 
     def problem(self) -> str | None:
         """Why a request could not be answered now; None: it could."""
-        full = len(self._waiting) >= self._capacity
-        return self.fault() or (f"{self._capacity} requests wait for the model, which is the limit" if full else None)
+        return self.fault() or self._line.problem()
 
     def fault(self) -> str | None:
         """What is wrong with the model, however many requests wait; None: nothing."""
@@ -86,37 +77,38 @@ class Batcher:
             return "the model is not running"
         return self._calls.problem()
 
-    def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
-        """Asks for a motion. ``deliver`` gets it, or the exception, once, in the model thread; it must not block.
+    def submit(self, key: Key, request: Request, within: float, deliver: Deliver) -> None:
+        """Asks for a motion that is needed ``within`` seconds. ``deliver`` gets it, or the exception, once; it must not block.
 
-        BusyError when ``capacity`` requests wait already or the batcher is stopping.
+        It is called in the model thread, but with BusyError in that of whose request needed the room. BusyError when
+        ``capacity`` requests wait already that are as urgent, or the batcher is stopping.
         """
         with self._changed:
             if self._stopping:
                 raise BusyError("the server is shutting down")
-            if len(self._waiting) >= self._capacity:
-                raise BusyError(f"{self._capacity} requests wait for the model already; try again")
-            self._waiting[key] = _Job(request, deliver)
+            gone = self._line.add(key, request, within, deliver)
             self._changed.notify_all()
+        if gone is not None:
+            gone.deliver(self._line.busy())
 
     def cancel(self, key: Key) -> None:
         """Takes a request out of the queue; when it is being made, its result is thrown away. Harmless when unknown."""
         with self._changed:
-            self._waiting.pop(key, None)
+            self._line.remove(key)
             self._running.pop(key, None)
 
     def cancel_owner(self, owner: str) -> None:
         """Cancels all requests of an owner."""
         with self._changed:
-            for jobs in (self._waiting, self._running):
-                for key in [key for key in jobs if key[0] == owner]:
-                    del jobs[key]
+            self._line.remove_owner(owner)
+            for key in [key for key in self._running if key[0] == owner]:
+                del self._running[key]
 
     def stop(self, timeout: float) -> bool:
         """Refuses new requests, drops waiting ones and waits for the call in progress; False when that takes longer."""
         with self._changed:
             self._stopping = True
-            self._waiting.clear()
+            self._line.clear()
             self._running.clear()
             self._changed.notify_all()
         if self._thread.is_alive():
@@ -131,7 +123,7 @@ class Batcher:
             except BaseException as error:
                 LOG.critical("the model thread died and starts again", exc_info=True)
                 with self._changed:
-                    lost = list(self._running.items())
+                    lost = list(self._running.values())
                 failure = GenerationError(f"the model stopped ({type(error).__name__}: {error}) and is started again")
                 self._deliver(lost, [failure] * len(lost))
                 self._calls.revive()
@@ -145,35 +137,34 @@ class Batcher:
         batch = self._gather()
         if batch is None:
             return False
-        self._deliver(batch, self._calls.make([job.request for _, job in batch]))
+        self._deliver(batch, self._calls.make([job.request for job in batch]))
         return True
 
-    def _gather(self) -> list[tuple[Key, _Job]] | None:
-        """The next batch, oldest first; None when stopping."""
+    def _gather(self) -> list[Waiting] | None:
+        """The next batch; None when stopping."""
         with self._changed:
-            while not self._waiting and not self._stopping:
+            while not self._line and not self._stopping:
                 self._changed.wait()
             deadline = time.monotonic() + self._window
-            while len(self._waiting) < self._calls.batch_limit and not self._stopping:
+            while len(self._line) < self._calls.batch_limit and not self._stopping:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     break
             if self._stopping:
                 return None
-            count = min(self._calls.batch_limit, len(self._waiting))
-            batch = [self._waiting.popitem(last=False) for _ in range(count)]
-            self._running = dict(batch)
+            batch = self._line.take(self._calls.batch_limit)
+            self._running = {job.key: job for job in batch}
             return batch
 
-    def _deliver(self, batch: Sequence[tuple[Key, _Job]], results: Sequence[Result]) -> None:
-        for (key, job), result in zip(batch, results, strict=True):
+    def _deliver(self, batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+        for job, result in zip(batch, results, strict=True):
             with self._changed:
-                wanted = self._running.pop(key, None) is job
+                wanted = self._running.pop(job.key, None) is job
             if wanted:
                 try:
                     job.deliver(result)
                 except Exception:
-                    LOG.exception("a result could not be delivered to %s", key[0])
+                    LOG.exception("a result could not be delivered to %s", job.key[0])
 
     def _wait(self, seconds: float) -> bool:
         """Waits, at most until the batcher stops; whether it goes on."""

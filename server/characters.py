@@ -214,7 +214,8 @@ class Characters:
         for timeline in self.timelines:
             request = timeline.plan(now)
             if request is not None and timeline.pending is not None:
-                self._jobs.submit(request, _TimelineAsker(timeline, timeline.pending), now)
+                asker = _TimelineAsker(timeline, timeline.pending)
+                self._jobs.submit(request, asker, now, timeline.pending.within)
 
     def send_frames(self, packer: FramePacker, now: float, tick: float) -> None:
         """The frames that are due as of ``tick``; what is the same for all characters is done once."""

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.model_calls import GenerationError, Request, Result
+from server.backend import AT_ONCE_SECONDS, BusyError
+from server.model_calls import LateError, Request, Result
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A request for the model; ``number`` is unique within the session."""
+    """A request for the model, needed ``within`` seconds; ``number`` is unique within the session."""
 
     number: int
     request: Request
+    within: float
 
 
 class Asker(Protocol):
@@ -60,14 +62,17 @@ class Jobs:
         """All who wait."""
         return (asked.asker for asked in self._asked.values())
 
-    def submit(self, request: Request, asker: Asker, now: float) -> None:
-        """Asks the model for something."""
+    def submit(self, request: Request, asker: Asker, now: float, within: float = AT_ONCE_SECONDS) -> None:
+        """Asks the model for something that is needed ``within`` seconds."""
         self._numbers += 1
         self._asked[self._numbers] = _Asked(asker, now + self._timeout)
-        self._fresh.append(Job(self._numbers, request))
+        self._fresh.append(Job(self._numbers, request, within))
 
     def deliver(self, number: int, result: Result, now: float) -> None:
-        """The answer to a job; ignored when no one waits for it any more."""
+        """The answer to a job, BusyError: it had to go; ignored when no one waits for it any more."""
+        if isinstance(result, BusyError):
+            self.refuse(number, str(result), now)
+            return
         asked = self._asked.pop(number, None)
         if asked is not None and asked.asker.waits:
             asked.asker.deliver(result, now)
@@ -85,7 +90,7 @@ class Jobs:
                 self._cancel(number)
             elif now >= asked.deadline:
                 self._cancel(number)
-                error = GenerationError(f"the model did not answer within {self._timeout:g} s")
+                error = LateError(f"the model did not answer within {self._timeout:g} s")
                 asked.asker.deliver(error, now)
 
     def drop_passing(self) -> None:

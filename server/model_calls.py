@@ -35,6 +35,10 @@ class GenerationError(RuntimeError):
     """The engine failed on a request, or took too long."""
 
 
+class LateError(GenerationError):
+    """No answer in time: the model has too much to do, or is not well."""
+
+
 class ModelCalls:
     """Owns the engine. ``load`` makes another one when it is broken; without it the same is used again.
 

@@ -70,6 +70,10 @@ class Prompts:
         """The one that plays, if it has not got all its frames yet."""
         return self.playing if self.playing is not None and self.playing.left > 0 else None
 
+    def asked_for(self, entry: Entry) -> bool:
+        """Whether a client waits for motion of ``entry``: idle motion and repetitions come without."""
+        return entry in self.queue or entry is self.owed
+
     def add(self, entries: Sequence[Entry], on_end: OnEnd, *, replace: bool) -> None:
         """Accepts prompts, to be played in order, at once or after what plays and waits."""
         if replace:

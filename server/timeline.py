@@ -16,7 +16,9 @@ from protocol import limits
 from protocol.fields import OnEnd
 from protocol.messages import PromptStatus
 from protocol.poses import Encoding, PoseBlocks
+from server.backend import AT_ONCE_SECONDS
 from server.latency import Latency
+from server.model_calls import LateError
 from server.motion.motion import Motion, MotionRequest
 from server.motion.steering import Target
 from server.pace import FASTEST
@@ -25,6 +27,8 @@ from server.playhead import PlayheadClock
 from server.prompts import Entry, Prompts
 from server.track import Track
 
+PATIENCE: Final = 4.0
+"""So much longer may idle motion and repetitions take than what a client asked for: to stand still a while does less harm."""
 RETRY_SECONDS: Final = 0.25
 FAILED_IDLE_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 1.0
@@ -36,12 +40,13 @@ FORGET_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """A request on its way: for which entry, where it goes, when it was asked."""
+    """A request on its way: for which entry, where it goes, when it was asked, within how many seconds it is needed."""
 
     entry: Entry
     splice: int
     request: MotionRequest
     asked: float
+    within: float
 
 
 class Run(NamedTuple):
@@ -193,8 +198,15 @@ class CharacterTimeline:
             return None
         entry, splice = wanted
         request = self._planner.request(entry, self._track.context(splice, self._settings.context_frames))
-        self.pending = Pending(entry, splice, request, now)
+        self.pending = Pending(entry, splice, request, now, self._within(entry, splice - position))
         return request
+
+    def _within(self, entry: Entry, ahead: float) -> float:
+        """Within how many seconds a motion is needed that is to be shown when ``ahead`` model frames have been."""
+        if self._prompts.at_once:
+            return AT_ONCE_SECONDS
+        left = max(ahead / self._settings.fps - self._settings.lead, AT_ONCE_SECONDS)
+        return left if self._prompts.asked_for(entry) else PATIENCE * left
 
     def postpone(self, now: float) -> None:
         """The model had no room: ask again a little later."""
@@ -202,17 +214,25 @@ class CharacterTimeline:
         self._retry_at = now + RETRY_SECONDS
 
     def deliver(self, result: Motion | Exception, now: float) -> None:
-        """Takes the answer to ``pending``. A failure ends the prompt; the planned motion goes on."""
+        """Takes the answer to ``pending``. A failure ends the prompt; the planned motion goes on.
+
+        So does a prompt that has begun, or was not urgent, when the model is late: the character comes to rest, and it is
+        asked again.
+        """
         pending, self.pending = self.pending, None
         if pending is None:
             return
         self._plan_at = -math.inf
         entry, request = pending.entry, pending.request
+        if isinstance(result, LateError) and (entry.end > 0 or pending.within > AT_ONCE_SECONDS):
+            self._retry_at = now + RETRY_SECONDS
+            return
         if isinstance(result, Exception) or not len(result):
             self._retry_at = now + (FAILED_IDLE_SECONDS if entry.id is None else 0.0)
             self._prompts.fail(entry, str(result) if isinstance(result, Exception) else "the model made no frames")
             return
-        self._latency.observe(now - pending.asked)
+        if pending.within <= AT_ONCE_SECONDS:  # others may wait, and do when there is much to do
+            self._latency.observe(now - pending.asked)
         earliest = self._first_changeable(now)
         late = pending.splice < earliest
         splice = max(pending.splice, earliest)

@@ -71,6 +71,7 @@ ROOM_OF = {
     "ticks": "connection",
     "model_calls": "batcher",
     "backend": "batcher",
+    "line": "batcher",
     "characters": "session",
     "clip_requests": "session",
     "clips": "session",

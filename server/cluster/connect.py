@@ -23,7 +23,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatus
 
 from server.app import Cluster
-from server.cluster.engines import APP, EngineSettings, Load, application
+from server.cluster.engines import APP, EngineSettings, Load, application, ongoing
 from server.cluster.registry import Registry
 from server.cluster.remote import EngineLostError, RemoteBackend
 from server.config import ServeConfig
@@ -178,16 +178,17 @@ def _connect(config: ServeConfig, handle: DeploymentHandle, states: _States) -> 
         _asker(handle),
         states,
         capacity=config.max_waiting,
+        ongoing=ongoing(config.max_batch),
         timeout=config.generation_timeout,
         observer=observer,
     )
 
 
-def _asker(handle: DeploymentHandle) -> Callable[[Request], Awaitable[Result]]:
+def _asker(handle: DeploymentHandle) -> Callable[[Request, float], Awaitable[Result]]:
     make = handle.make
 
-    async def ask(request: Request) -> Result:
-        response = make.remote(request)
+    async def ask(request: Request, within: float) -> Result:
+        response = make.remote(request, within)
         try:
             return await response
         except _ENDED as error:

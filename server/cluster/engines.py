@@ -49,10 +49,10 @@ class EngineSettings(BaseModel):
     batch_window_seconds: float = Field(default=0.005, ge=0.0, le=0.25)
     generation_timeout: float = Field(default=60.0, gt=0.0, le=600.0)
 
-    @property
-    def ongoing(self) -> int:
-        """Requests that a replica has at once: the batch that it makes, and the next."""
-        return 2 * self.max_batch
+
+def ongoing(max_batch: int) -> int:
+    """Requests that a replica has at once: the batch that it makes, and the next."""
+    return 2 * max_batch
 
 
 class Engines:
@@ -66,7 +66,8 @@ class Engines:
             engine,
             max_batch=settings.max_batch,
             window_seconds=settings.batch_window_seconds,
-            capacity=2 * settings.ongoing,  # Ray counts those that were cancelled no more, though they may still wait
+            capacity=2
+            * ongoing(settings.max_batch),  # Ray counts those that were cancelled no more, though they may still wait
             load=load,
             longest_call=settings.generation_timeout,
             observer=ReplicaMetrics(),
@@ -78,12 +79,12 @@ class Engines:
         """What sessions must know of the engine."""
         return self._model
 
-    async def make(self, request: Request) -> Result:
-        """A motion, or why there is none; cancelled, the request leaves the queue."""
+    async def make(self, request: Request, within: float) -> Result:
+        """A motion that is needed ``within`` seconds, or why there is none; cancelled, the request leaves the queue."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         key = ("", next(self._numbers))
-        self._batcher.submit(key, request, _deliver(loop, answer))
+        self._batcher.submit(key, request, within, _deliver(loop, answer))
         try:
             return _portable(await answer)
         except asyncio.CancelledError:
@@ -112,7 +113,7 @@ def application(load: Callable[[], MotionEngine], settings: EngineSettings) -> A
         .options(
             **({"num_replicas": most} if most == settings.replicas else {"autoscaling_config": scaling}),
             ray_actor_options={"num_cpus": settings.cpus, "num_gpus": settings.gpus},
-            max_ongoing_requests=settings.ongoing,
+            max_ongoing_requests=ongoing(settings.max_batch),
             health_check_period_s=HEALTH_SECONDS,
             health_check_timeout_s=4 * HEALTH_SECONDS,
             graceful_shutdown_timeout_s=settings.generation_timeout,

@@ -1,6 +1,7 @@
 """Requests to engines that run elsewhere: one call each, made again when the engine ends before it has answered.
 
-Requests are pure and carry their seeds, so that another engine makes the same motion.
+Requests are pure and carry their seeds, so that another engine makes the same motion. They wait here, in a line as that of the
+model thread, until the engines have room: Ray would pass them on oldest first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from server.backend import BusyError, Deliver, Key
-from server.model_calls import GenerationError, Request, Result
+from server.line import Line, Waiting
+from server.model_calls import GenerationError, LateError, Request, Result
 from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
@@ -24,22 +26,24 @@ class EngineLostError(Exception):
 
 
 class RemoteBackend:
-    """A :class:`server.backend.Backend`. ``ask`` makes one motion; EngineLostError when its engine ended.
+    """A :class:`server.backend.Backend`. ``ask`` makes one motion, needed within so many seconds; EngineLostError when its engine ended.
 
     ``states`` gives the number of engines by state, ``running`` among them, or says nothing yet (empty).
     """
 
     def __init__(
         self,
-        ask: Callable[[Request], Awaitable[Result]],
+        ask: Callable[[Request, float], Awaitable[Result]],
         states: Callable[[], Mapping[str, int]],
         *,
         capacity: int,
+        ongoing: int,
         timeout: float,
         observer: Observer | None = None,
     ) -> None:
-        """At most ``capacity`` requests at once; each fails after ``timeout`` seconds."""
-        self._ask, self._states, self._capacity, self._timeout = ask, states, capacity, timeout
+        """Each engine is asked ``ongoing`` requests at once, each of which fails after ``timeout`` s; ``capacity`` more may wait."""
+        self._ask, self._states, self._ongoing, self._timeout = ask, states, ongoing, timeout
+        self._line = Line(capacity)
         self._observer = observer or Observer()
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -52,7 +56,7 @@ class RemoteBackend:
     @property
     def waiting(self) -> int:
         """Requests that are not answered."""
-        return len(self._tasks)
+        return len(self._line) + len(self._tasks)
 
     def memory(self) -> dict[str, int]:
         """Empty: the GPUs are elsewhere."""
@@ -66,35 +70,39 @@ class RemoteBackend:
         """Why a request could not be answered now; None: it could."""
         if self._stopping or self._loop is None:
             return "the server does not take requests"
-        if len(self._tasks) >= self._capacity:
-            return f"{self._capacity} requests wait for the model, which is the limit"
+        full = self._line.problem()
         states = self._states()
-        if states.get("running", 0) > 0:
-            return None
+        if full is not None or states.get("running", 0) > 0:
+            return full
         return f"no engine runs ({', '.join(f'{count} {state}' for state, count in states.items()) or 'none is there'})"
 
-    def submit(self, key: Key, request: Request, deliver: Deliver) -> None:
-        """Asks for a motion; BusyError when ``capacity`` requests wait already or the server is shutting down."""
+    def submit(self, key: Key, request: Request, within: float, deliver: Deliver) -> None:
+        """Asks for a motion; BusyError when ``capacity`` as urgent requests wait already or the server is shutting down."""
         if self._stopping or self._loop is None:
             raise BusyError("the server is shutting down")
-        if len(self._tasks) >= self._capacity:
-            raise BusyError(f"{self._capacity} requests wait for the model already; try again")
-        self._tasks[key] = self._loop.create_task(self._answer(key, request, deliver))
+        gone = self._line.add(key, request, within, deliver)
+        if gone is not None:
+            gone.deliver(self._line.busy())
+        self._go_on()
 
     def cancel(self, key: Key) -> None:
         """The result is no longer wanted; the engine is told."""
+        self._line.remove(key)
         task = self._tasks.pop(key, None)
         if task is not None:
             task.cancel()
+            self._go_on()
 
     def cancel_owner(self, owner: str) -> None:
         """Cancels all requests of an owner."""
+        self._line.remove_owner(owner)
         for key in [key for key in self._tasks if key[0] == owner]:
             self.cancel(key)
 
     def stop(self, timeout: float) -> bool:
         """Drops all requests; waits for nothing."""
         self._stopping = True
+        self._line.clear()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel_all)
         return True
@@ -103,28 +111,36 @@ class RemoteBackend:
         for key in list(self._tasks):
             self.cancel(key)
 
-    async def _answer(self, key: Key, request: Request, deliver: Deliver) -> None:
-        result = await self._result(request)
-        if self._tasks.get(key) is asyncio.current_task():
-            del self._tasks[key]
-            try:
-                deliver(result)
-            except Exception:
-                LOG.exception("a result could not be delivered to %s", key[0])
+    def _go_on(self) -> None:
+        """Asks the engines for as much as they have room for."""
+        assert self._loop is not None
+        room = self._ongoing * max(1, self._states().get("running", 0)) - len(self._tasks)
+        for job in self._line.take(room) if room > 0 else ():
+            self._tasks[job.key] = self._loop.create_task(self._answer(job))
 
-    async def _result(self, request: Request) -> Result:
+    async def _answer(self, job: Waiting) -> None:
+        result = await self._result(job)
+        if self._tasks.get(job.key) is asyncio.current_task():
+            del self._tasks[job.key]
+            self._go_on()
+            try:
+                job.deliver(result)
+            except Exception:
+                LOG.exception("a result could not be delivered to %s", job.key[0])
+
+    async def _result(self, job: Waiting) -> Result:
         lost: Exception | None = None
         try:
             async with asyncio.timeout(self._timeout):
                 for _ in range(ATTEMPTS):
                     try:
-                        return await self._ask(request)
+                        return await self._ask(job.request, job.within)
                     except EngineLostError as error:
                         lost = error
                         self._observer.engine_lost()
                         LOG.warning("an engine ended over a request, which another one gets: %s", error)
         except TimeoutError:
-            return GenerationError(f"no engine answered within {self._timeout:g} s")
+            return LateError(f"no engine answered within {self._timeout:g} s")
         except Exception as error:
             LOG.exception("a request to the engines failed")
             return GenerationError(f"the engines could not be asked ({type(error).__name__}: {error})")

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from server.backend import BusyError
 from server.jobs import Jobs
-from server.model_calls import GenerationError
+from server.model_calls import LateError
 from server.motion.motion import MotionRequest
 
 
@@ -41,13 +42,20 @@ def test_an_answer_comes_once_and_only_to_who_still_waits(answer):
     assert list(jobs.askers) == []
 
 
+def test_what_has_to_go_for_another_is_refused():
+    jobs = Jobs(5.0)
+    number, who = submit(jobs)
+    jobs.deliver(number, BusyError("no room"), 1.0)
+    assert who.told == ["no room"]
+
+
 def test_what_takes_too_long_fails_and_is_cancelled():
     jobs = Jobs(5.0)
     number, who = submit(jobs)
     jobs.sweep(4.9)
     assert who.told == []
     jobs.sweep(5.0)
-    assert [type(error) for error in who.told] == [GenerationError]
+    assert [type(error) for error in who.told] == [LateError]
     assert jobs.take_cancelled() == [number]
     assert jobs.take_cancelled() == []
 

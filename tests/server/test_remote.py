@@ -8,7 +8,7 @@ import pytest
 from fake_engine import walk
 
 from server import cli
-from server.backend import BusyError
+from server.backend import AT_ONCE_SECONDS, BusyError
 from server.cluster.remote import ATTEMPTS, EngineLostError, RemoteBackend
 from server.model_calls import GenerationError
 from server.motion.motion import MotionRequest
@@ -28,7 +28,7 @@ class Engines:
         self.asked: list[MotionRequest] = []
         self.cancelled = 0
 
-    async def __call__(self, request):
+    async def __call__(self, request, within):
         self.asked.append(request)
         try:
             await self.gate.wait()
@@ -57,11 +57,12 @@ class Results(list):
         return self
 
 
-def backend(engines: Engines, *, states=None, capacity=4, timeout=BOUND, observer=None) -> RemoteBackend:
+def backend(engines: Engines, *, states=None, capacity=4, ongoing=8, timeout=BOUND, observer=None) -> RemoteBackend:
     made = RemoteBackend(
         engines,
         lambda: {"running": 2} if states is None else states,
         capacity=capacity,
+        ongoing=ongoing,
         timeout=timeout,
         observer=observer,
     )
@@ -73,7 +74,7 @@ def backend(engines: Engines, *, states=None, capacity=4, timeout=BOUND, observe
 async def test_the_same_request_goes_to_another_engine_when_one_ends(lost):
     engines, results, losses = Engines(lost), Results(), Losses()
     remote = backend(engines, observer=losses)
-    remote.submit(("s", 1), REQUEST, results.append)
+    remote.submit(("s", 1), REQUEST, AT_ONCE_SECONDS, results.append)
     assert remote.waiting == 1
     (made,) = await results.until(1)
     assert len(made) == 20
@@ -84,7 +85,7 @@ async def test_the_same_request_goes_to_another_engine_when_one_ends(lost):
 
 async def test_a_request_that_ends_every_engine_fails():
     engines, results = Engines(lost=100), Results()
-    backend(engines).submit(("s", 1), REQUEST, results.append)
+    backend(engines).submit(("s", 1), REQUEST, AT_ONCE_SECONDS, results.append)
     (failure,) = await results.until(1)
     assert isinstance(failure, GenerationError)
     assert "3 engines ended over it; the last: killed" in str(failure)
@@ -94,11 +95,11 @@ async def test_a_request_that_ends_every_engine_fails():
 async def test_what_cannot_be_asked_and_what_is_not_answered_fails():
     engines, results = Engines(), Results()
     remote = backend(engines, timeout=0.05)
-    remote.submit(("s", 1), MotionRequest("broken"), results.append)
+    remote.submit(("s", 1), MotionRequest("broken"), AT_ONCE_SECONDS, results.append)
     (failure,) = await results.until(1)
     assert "the engines could not be asked (ValueError: no such cluster)" in str(failure)
     engines.gate.clear()
-    remote.submit(("s", 2), REQUEST, results.append)
+    remote.submit(("s", 2), REQUEST, AT_ONCE_SECONDS, results.append)
     _, failure = await results.until(2)
     assert str(failure) == "no engine answered within 0.05 s"
     assert engines.cancelled == 1
@@ -110,7 +111,7 @@ async def test_cancelled_requests_are_not_delivered_and_the_engine_is_told():
     remote = backend(engines)
     engines.gate.clear()
     for owner, number in (("s", 1), ("s", 2), ("t", 1)):
-        remote.submit((owner, number), REQUEST, lambda made, of=(owner, number): results.append(of))
+        remote.submit((owner, number), REQUEST, AT_ONCE_SECONDS, lambda made, of=(owner, number): results.append(of))
     await asyncio.sleep(0)
     remote.cancel(("s", 9))
     remote.cancel(("s", 1))
@@ -120,21 +121,37 @@ async def test_cancelled_requests_are_not_delivered_and_the_engine_is_told():
     assert engines.cancelled == 2
 
 
+async def test_engines_get_what_they_have_room_for_and_what_is_needed_first():
+    engines, results = Engines(), Results()
+    remote = backend(engines, states={"running": 2}, ongoing=1, capacity=3)
+    engines.gate.clear()
+    for text, within in (("a", 9.0), ("b", 9.0), ("c", 9.0), ("d", 1e6), ("e", AT_ONCE_SECONDS)):
+        remote.submit((text, 1), MotionRequest(text, frames=20), within, results.append)
+    await asyncio.sleep(0)
+    assert [request.text for request in engines.asked] == ["a", "b"]
+    assert remote.waiting == 5
+    remote.submit(("f", 1), MotionRequest("f", frames=20), AT_ONCE_SECONDS, results.append)
+    assert isinstance(results.pop(), BusyError)  # d, for which there is no room any more
+    engines.gate.set()
+    await results.until(5)
+    assert [request.text for request in engines.asked[2:]] == ["e", "f", "c"]
+
+
 async def test_a_key_that_is_used_again_gets_its_own_result_only():
     engines, results = Engines(), Results()
     remote = backend(engines)
     engines.gate.clear()
-    remote.submit(("s", 1), REQUEST, lambda made: results.append("first"))
+    remote.submit(("s", 1), REQUEST, AT_ONCE_SECONDS, lambda made: results.append("first"))
     await asyncio.sleep(0)
     remote.cancel(("s", 1))
-    remote.submit(("s", 1), REQUEST, lambda made: results.append("second"))
+    remote.submit(("s", 1), REQUEST, AT_ONCE_SECONDS, lambda made: results.append("second"))
     engines.gate.set()
     assert await results.until(1) == ["second"]
 
 
 async def test_it_is_bounded_and_says_why_it_is_not_ready():
     engines, states = Engines(), {"running": 1}
-    remote = backend(engines, states=states, capacity=2)
+    remote = backend(engines, states=states, capacity=1, ongoing=1)
     assert remote.problem() is None
     assert remote.replicas() == {"running": 1}
     states.clear()
@@ -143,17 +160,17 @@ async def test_it_is_bounded_and_says_why_it_is_not_ready():
     assert remote.problem() == "no engine runs (2 starting)"
     engines.gate.clear()
     for number in (1, 2):
-        remote.submit(("s", number), REQUEST, print)
-    assert remote.problem() == "2 requests wait for the model, which is the limit"
-    with pytest.raises(BusyError, match="2 requests wait"):
-        remote.submit(("s", 3), REQUEST, print)
+        remote.submit(("s", number), REQUEST, AT_ONCE_SECONDS, print)
+    assert remote.problem() == "1 requests wait for the model, which is the limit"
+    with pytest.raises(BusyError, match="1 requests wait"):
+        remote.submit(("s", 3), REQUEST, AT_ONCE_SECONDS, print)
     assert await asyncio.to_thread(remote.stop, 1.0)
     assert remote.problem() == "the server does not take requests"
     async with asyncio.timeout(BOUND):
-        while remote.waiting or engines.cancelled < 2:
+        while remote.waiting or engines.cancelled < 1:
             await asyncio.sleep(0.001)
     with pytest.raises(BusyError, match="shutting down"):
-        remote.submit(("s", 3), REQUEST, print)
+        remote.submit(("s", 3), REQUEST, AT_ONCE_SECONDS, print)
 
 
 async def test_a_result_that_cannot_be_delivered_is_logged(caplog):
@@ -163,7 +180,7 @@ async def test_a_result_that_cannot_be_delivered_is_logged(caplog):
 
     called = threading.Event()
     remote = backend(Engines())
-    remote.submit(("s", 1), REQUEST, fail)
+    remote.submit(("s", 1), REQUEST, AT_ONCE_SECONDS, fail)
     async with asyncio.timeout(BOUND):
         while "could not be delivered to s" not in caplog.text:
             await asyncio.sleep(0.001)

@@ -8,6 +8,8 @@ from fake_engine import FakeEngine, bend
 from player import RATE, SETTINGS, Player
 
 from server import timeline
+from server.backend import AT_ONCE_SECONDS
+from server.model_calls import LateError
 
 
 def test_first_frames_come_at_once_and_a_lead_ahead():
@@ -221,6 +223,68 @@ def test_stop_and_remove_cancel():
     player.timeline.remove()
     player.play(0.0)
     assert player.timeline.pending is None
+
+
+def test_how_soon_a_motion_is_needed():
+    player = Player()
+    player.answering = False
+
+    def within() -> float:
+        player.step(0.0)
+        return player.timeline.pending.within
+
+    player.prompt("a", "walk", seconds=4.0)
+    assert within() == AT_ONCE_SECONDS
+    player.answering = True
+    player.play(1.0)
+    assert player.timeline.pending is None
+    player.prompt("b", "wave", replace=False, seconds=2.0)
+    player.answering = False
+    while player.timeline.pending is None:
+        player.step(0.1)
+    left = (player.timeline.pending.splice / 20.0) - (player.now - 50.0)
+    assert within() == pytest.approx(left - SETTINGS.lead, abs=0.06)
+    player.answering = True
+    player.step(0.0)
+    player.answering = False
+    while player.timeline.pending is None:
+        player.step(0.1)
+    left = (player.timeline.pending.splice / 20.0) - (player.now - 50.0)
+    assert player.timeline.pending.entry.id is None
+    assert within() == pytest.approx(timeline.PATIENCE * (left - SETTINGS.lead), abs=0.06 * timeline.PATIENCE)
+    player.timeline.stop()
+    assert within() == AT_ONCE_SECONDS
+
+
+@pytest.mark.parametrize("on_end", ["repeat", "idle"])
+def test_what_is_made_ahead_and_comes_too_late_is_asked_again_and_the_character_rests_until_then(on_end):
+    player = Player()
+    player.prompt("a", "walk", seconds=4.0, on_end=on_end)
+    player.answering = False
+    player.play(3.0)
+    first = player.timeline.pending.within
+    player.play(4.0)
+    player.timeline.deliver(LateError("too much to do"), player.now)
+    player.play(timeline.RETRY_SECONDS + 0.1)
+    assert player.timeline.pending.within <= timeline.PATIENCE * timeline.HOLD_SECONDS < first
+    player.answering = True
+    player.play(2.0)
+    assert "failed" not in player.status("a")
+    assert sorted(player.frames) == list(range(max(player.frames) + 1))
+
+
+def test_a_queued_prompt_that_comes_too_late_fails_only_when_it_was_urgent():
+    player = Player()
+    player.prompt("a", "walk", seconds=4.0)
+    player.prompt("b", "wave", replace=False)
+    player.answering = False
+    player.play(2.0)
+    for status in ("accepted", "failed"):
+        player.play(4.0)
+        assert player.timeline.pending.entry.id == "b"
+        player.timeline.deliver(LateError("too much to do"), player.now)
+        player.step(0.0)
+        assert player.status("b")[-1] == status
 
 
 def test_quaternions_stay_in_one_hemisphere_and_unit():
