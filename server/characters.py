@@ -53,7 +53,6 @@ class _TimelineAsker:
 
     timeline: CharacterTimeline
     pending: Pending
-    lasts = True
 
     @property
     def waits(self) -> bool:
@@ -245,6 +244,8 @@ class Characters:
         self._stopped = [timeline for timeline in self.timelines if not timeline.paused]
         for timeline in self._stopped:
             timeline.pause(now)
+        for timeline in self.timelines:
+            timeline.pending = None  # it is asked again when the client is back
 
     def resume(self, firsts: Mapping[str, int] | None, now: float) -> None:
         """Another connection goes on with them, from the first frame that each has lost; None: what was lost is not known."""

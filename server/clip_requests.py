@@ -30,7 +30,6 @@ class _ClipAsker:
     jobs: Jobs
     replies: Replies
     waits = True
-    lasts = False
 
     def deliver(self, result: Result, now: float) -> None:
         more = None

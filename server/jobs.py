@@ -27,11 +27,6 @@ class Asker(Protocol):
         """Whether it still does."""
         ...
 
-    @property
-    def lasts(self) -> bool:
-        """Whether it goes on doing so when the connection drops."""
-        ...
-
     def deliver(self, result: Result, now: float) -> None:
         """The answer, or why there is none."""
         ...
@@ -93,11 +88,10 @@ class Jobs:
                 error = LateError(f"the model did not answer within {self._timeout:g} s")
                 asked.asker.deliver(error, now)
 
-    def drop_passing(self) -> None:
-        """The connection has dropped: what was asked for it alone goes with it."""
-        for number, asked in list(self._asked.items()):
-            if not asked.asker.lasts:
-                self._cancel(number)
+    def drop(self) -> None:
+        """The connection has dropped: no one waits any more, others need the model."""
+        for number in list(self._asked):
+            self._cancel(number)
 
     def take(self) -> list[Job]:
         """The jobs to submit, once."""

@@ -231,9 +231,9 @@ class Session:
         return self.account is account and characters is not None and characters.frame_rate == hello.frame_rate
 
     def park(self, now: float) -> None:
-        """The connection is gone: characters stand still, open `generate` and `edit` are given up."""
+        """The connection is gone: characters stand still and ask for nothing, open `generate` and `edit` are given up."""
         self._replies.closing = None
-        self._jobs.drop_passing()
+        self._jobs.drop()
         self._outbox.drop_passing()
         if self._characters is not None:
             self._characters.park(now)

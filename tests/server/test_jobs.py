@@ -13,7 +13,6 @@ from server.motion.motion import MotionRequest
 @dataclass
 class Asker:
     waits: bool = True
-    lasts: bool = True
     told: list = field(default_factory=list)
 
     def deliver(self, result, now):
@@ -60,13 +59,12 @@ def test_what_takes_too_long_fails_and_is_cancelled():
     assert jobs.take_cancelled() == []
 
 
-def test_a_drop_cancels_what_does_not_last():
+def test_a_drop_cancels_all():
     jobs = Jobs(5.0)
-    submit(jobs)
-    number, _ = submit(jobs, lasts=False)
-    jobs.drop_passing()
-    assert jobs.take_cancelled() == [number]
-    assert len(list(jobs.askers)) == 1
+    numbers = [submit(jobs)[0] for _ in range(2)]
+    jobs.drop()
+    assert jobs.take_cancelled() == numbers
+    assert list(jobs.askers) == []
 
 
 def test_what_is_superseded_before_it_was_taken_never_reaches_the_model():

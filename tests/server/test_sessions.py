@@ -154,10 +154,14 @@ def test_a_dropped_session_gives_up_clips_and_keeps_its_prompts():
     house.say(session, "prompt", 0.0, id="p", text="walk")
     clip, prompt = session.take_jobs()
     house.drop(session, 1.0)
-    assert session.take_cancelled() == [clip.number]
+    assert session.take_cancelled() == [clip.number, prompt.number]  # others need the model meanwhile
     session.deliver(prompt.number, RuntimeError("broken"), 2.0)
     house.enter(3.0, resume=welcome.resume, received=0)
-    assert [message.status for message in house.output] == ["accepted", "failed"]
+    (again,) = session.take_jobs()
+    assert (again.request.text, again.request.seed) == ("walk", prompt.request.seed)
+    session.deliver(again.number, RuntimeError("broken"), 4.0)
+    assert [message.status for message in house.output] == ["accepted"]
+    assert "failed" in str(session.output(4.0))
 
 
 def test_a_full_server_lets_those_back_in_who_have_a_place_and_keeps_the_others():
