@@ -131,7 +131,7 @@ def test_a_config_file_of_ray_serve_can_deploy_the_engines(tmp_path: Path):
     scaling = deployment._deployment_config.autoscaling_config
     assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 5, 16)
     assert deployment.ray_actor_options["num_gpus"] == 0.5
-    assert deployment.max_ongoing_requests == engines.EngineSettings(model=tmp_path).ongoing
+    assert deployment.max_ongoing_requests == engines.ongoing(engines.EngineSettings(model=tmp_path).max_batch)
     example = yaml.safe_load((Path(__file__).parents[2] / "deploy/ray-serve.yaml").read_text(encoding="utf-8"))
     (written,) = example["applications"]
     assert (written["name"], written["import_path"]) == (engines.APP, f"{engines.__name__}:build")
