@@ -38,8 +38,8 @@ _ARM_TWIST = (-0.56, -0.86, -0.46)
 # within 43 (mocap of four rigs). A body that a model cannot decide on shrinks, and its collar then points anywhere.
 _COLLAR_CENTRE = rot.normalize(np.array([0.938, 0.347, 0.0]))
 _COLLAR_REACH, _COLLAR_SOFT = np.radians(38.0), np.radians(6.0)
-# An elbow bends by 160 degrees at most in 99.98 % of recorded frames. The arm of a body that shrinks is folded flat, and beyond.
-_ELBOW_REACH, _ELBOW_SOFT = np.radians(160.0), np.radians(6.0)
+# No recorded elbow bends by more than 171.3 degrees. The arm of a body that shrinks is folded flat, and beyond.
+_ELBOW_REACH, _ELBOW_SOFT = np.radians(172.0), np.radians(4.0)
 
 
 class Solved(NamedTuple):
