@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from server.model_calls import Request, Result
 
@@ -15,6 +15,17 @@ Deliver = Callable[[Result], None]
 
 AT_ONCE_SECONDS: Final = 0.25
 """Within which a motion is needed that someone waits for; nothing is more urgent."""
+
+
+class Need(NamedTuple):
+    """How soon a motion is needed: ``within`` seconds from when it was first wanted, ``waited`` seconds ago.
+
+    ``sure``: it has a place in line however many wait, as of each character there is one request at most.
+    """
+
+    within: float = AT_ONCE_SECONDS
+    waited: float = 0.0
+    sure: bool = False
 
 
 class BusyError(RuntimeError):
@@ -45,11 +56,11 @@ class Backend(Protocol):
         """Why a request could not be answered now; None: it could."""
         ...
 
-    def submit(self, key: Key, request: Request, within: float, deliver: Deliver) -> None:
-        """Asks for a motion that is needed ``within`` seconds: what is urgent goes first, see `server/line.py`.
+    def submit(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
+        """Asks for a motion: what is needed soonest goes first, see `server/line.py`.
 
         ``deliver`` gets it, or the exception, at most once, from any thread; it must not block. BusyError when too many wait
-        already that are as urgent, or when it is stopping; ``deliver`` gets it when this one has to go for another.
+        already, unless it is sure of a place, or when it is stopping.
         """
         ...
 

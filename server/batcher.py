@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from server.backend import BusyError, Deliver, Key
+from server.backend import BusyError, Deliver, Key, Need
 from server.line import Line, Waiting
 from server.model_calls import GenerationError, ModelCalls, Request, Result
 from server.motion.motion import MotionEngine
@@ -77,19 +77,16 @@ class Batcher:
             return "the model is not running"
         return self._calls.problem()
 
-    def submit(self, key: Key, request: Request, within: float, deliver: Deliver) -> None:
-        """Asks for a motion that is needed ``within`` seconds. ``deliver`` gets it, or the exception, once; it must not block.
+    def submit(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
+        """Asks for a motion. ``deliver`` gets it, or the exception, once, in the model thread; it must not block.
 
-        It is called in the model thread, but with BusyError in that of whose request needed the room. BusyError when
-        ``capacity`` requests wait already that are as urgent, or the batcher is stopping.
+        BusyError when ``capacity`` requests wait already and this one is not sure of a place, or the batcher is stopping.
         """
         with self._changed:
             if self._stopping:
                 raise BusyError("the server is shutting down")
-            gone = self._line.add(key, request, within, deliver)
+            self._line.add(key, request, need, deliver)
             self._changed.notify_all()
-        if gone is not None:
-            gone.deliver(self._line.busy())
 
     def cancel(self, key: Key) -> None:
         """Takes a request out of the queue; when it is being made, its result is thrown away. Harmless when unknown."""

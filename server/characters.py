@@ -214,7 +214,7 @@ class Characters:
             request = timeline.plan(now)
             if request is not None and timeline.pending is not None:
                 asker = _TimelineAsker(timeline, timeline.pending)
-                self._jobs.submit(request, asker, now, timeline.pending.within)
+                self._jobs.submit(request, asker, now, timeline.pending.need)
 
     def send_frames(self, packer: FramePacker, now: float, tick: float) -> None:
         """The frames that are due as of ``tick``; what is the same for all characters is done once."""

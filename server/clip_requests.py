@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from protocol.errors import ErrorCode
 from protocol.messages import Clip, Edit, Error, Generate, ServerMessage
 from protocol.poses import Encoding
+from server.backend import Need
 from server.clips import ClipEdit, generate_request, generated_clip
 from server.config import ServeConfig
 from server.greeting import ModelInfo
@@ -36,7 +37,7 @@ class _ClipAsker:
         if isinstance(self.request, MotionRequest) and isinstance(result, Motion):
             result, more = following(self.request, result, self.model.fps, self.model.skeleton)
         if more is not None:
-            self.jobs.submit(more, replace(self, request=more), now)
+            self.jobs.submit(more, replace(self, request=more), now, Need(sure=True))
         else:
             self.replies.send(self._answer(result), repeats=False)
 
@@ -96,7 +97,8 @@ class ClipRequests:
         return None
 
     def _ask(self, request: Request, request_id: str, finish: Callable[[Motion], Clip], now: float) -> None:
-        self._jobs.submit(request, _ClipAsker(request_id, request, finish, self._model, self._jobs, self._replies), now)
+        asker = _ClipAsker(request_id, request, finish, self._model, self._jobs, self._replies)
+        self._jobs.submit(request, asker, now, Need())
 
     def _room_for(self, request_id: str, others: Set[str]) -> Error | None:
         ids = self.ids

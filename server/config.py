@@ -137,7 +137,7 @@ class ServeConfig(BaseModel):
     """How long the model waits for more requests to share a batch."""
     max_batch: Annotated[int, Field(ge=1, le=256)] = 16
     max_waiting: Annotated[int, Field(ge=1, le=4096)] = 256
-    """Requests waiting for the model; with more, those needed last wait outside, and clips are refused as `busy`."""
+    """Requests waiting for the model; with more, clips are refused as `busy`. Characters have one each, and are let in."""
 
     engine: Literal["local", "ray"] = "local"
     """Where motion is made: in this process, or by Ray Serve on one or more machines."""

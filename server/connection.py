@@ -209,7 +209,7 @@ class Connection:
         for job in self._session.take_jobs():
             number = job.number
             try:
-                self._backend.submit((owner, number), job.request, job.within, self._delivery(number))
+                self._backend.submit((owner, number), job.request, job.need, self._delivery(number))
             except BusyError as busy:
                 self._session.refuse_job(number, str(busy), self._clock())
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.backend import AT_ONCE_SECONDS, BusyError
+from server.backend import Need
 from server.model_calls import LateError, Request, Result
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A request for the model, needed ``within`` seconds; ``number`` is unique within the session."""
+    """A request for the model; ``number`` is unique within the session."""
 
     number: int
     request: Request
-    within: float
+    need: Need
 
 
 class Asker(Protocol):
@@ -57,17 +57,14 @@ class Jobs:
         """All who wait."""
         return (asked.asker for asked in self._asked.values())
 
-    def submit(self, request: Request, asker: Asker, now: float, within: float = AT_ONCE_SECONDS) -> None:
-        """Asks the model for something that is needed ``within`` seconds."""
+    def submit(self, request: Request, asker: Asker, now: float, need: Need) -> None:
+        """Asks the model for something."""
         self._numbers += 1
         self._asked[self._numbers] = _Asked(asker, now + self._timeout)
-        self._fresh.append(Job(self._numbers, request, within))
+        self._fresh.append(Job(self._numbers, request, need))
 
     def deliver(self, number: int, result: Result, now: float) -> None:
-        """The answer to a job, BusyError: it had to go; ignored when no one waits for it any more."""
-        if isinstance(result, BusyError):
-            self.refuse(number, str(result), now)
-            return
+        """The answer to a job; ignored when no one waits for it any more."""
         asked = self._asked.pop(number, None)
         if asked is not None and asked.asker.waits:
             asked.asker.deliver(result, now)

@@ -1,4 +1,4 @@
-"""The line of requests that wait for the model: who is served next, and who goes when there is no room.
+"""The line of requests that wait for the model: who is served next.
 
 A request says within how many seconds its motion is needed: at once for a prompt, when the planned motion runs out for what
 continues it. Served first is what has waited longest in proportion to that. So a prompt passes motion that is made ahead, yet
@@ -7,6 +7,8 @@ is too slow would soon have nothing but deadlines that are past, and serve the o
 
 Owners take turns: of one who has several requests in line, the second counts half as much as it would alone, the third a
 third. An owner is a session; engines in a cluster know none, so that only the line of each server is fair.
+
+A place is sure for characters, of which a server has only so many, each with one request; clips find room or are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from server.backend import AT_ONCE_SECONDS, BusyError, Deliver, Key
+from server.backend import AT_ONCE_SECONDS, BusyError, Deliver, Key, Need
 from server.model_calls import Request
 
 HEAD_START_SECONDS: Final = 0.05
@@ -26,12 +28,12 @@ HEAD_START_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """One request in line, since ``since``, needed ``within`` seconds of then."""
+    """One request in line, wanted since ``since`` and needed ``within`` seconds of then."""
 
     key: Key
     request: Request
-    within: float
     deliver: Deliver
+    within: float
     since: float
 
     def urgency(self, now: float) -> float:
@@ -40,7 +42,7 @@ class Waiting:
 
 
 class Line:
-    """At most ``capacity`` requests. Belongs to one thread, or to whoever holds its lock."""
+    """At most ``capacity`` requests, and those that are sure of a place. Belongs to one thread, or to whoever holds its lock."""
 
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = capacity
@@ -53,28 +55,18 @@ class Line:
     def problem(self) -> str | None:
         """Why another request may be refused; None: it will not."""
         full = len(self._waiting) >= self._capacity
-        return f"{self._capacity} requests wait for the model, which is the limit" if full else None
+        return f"{len(self._waiting)} requests wait for the model, the limit is {self._capacity}" if full else None
 
-    def add(self, key: Key, request: Request, within: float, deliver: Deliver) -> Waiting | None:
-        """Puts a request in line; gives the one that had to go for it, which is to be told of `busy`.
+    def add(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
+        """Puts a request in line; BusyError when there is no room and it is not sure of a place."""
+        problem = self.problem()
+        if problem is not None and not need.sure:
+            raise BusyError(f"{problem}; try again")
+        self._waiting[key] = Waiting(key, request, deliver, need.within, self._clock() - need.waited)
 
-        The one that goes is needed latest, counted as often as its owner has requests; the newest of equals. BusyError when that
-        is the new one.
-        """
-        new = Waiting(key, request, max(within, AT_ONCE_SECONDS), deliver, self._clock())
-        gone = None
-        if len(self._waiting) >= self._capacity:
-            counts = Counter(owner for owner, _ in (*self._waiting, key))
-            gone = max((new, *reversed(self._waiting.values())), key=lambda one: one.within * counts[one.key[0]])
-            if gone is new:
-                raise self.busy()
-            del self._waiting[gone.key]
-        self._waiting[key] = new
-        return gone
-
-    def busy(self) -> BusyError:
-        """What is told to whoever finds no room, or has to go."""
-        return BusyError(f"{self._capacity} requests wait for the model already; try again")
+    def need(self, one: Waiting) -> Need:
+        """How soon a request is needed now, to be told to another line."""
+        return Need(one.within, self._clock() - one.since)
 
     def take(self, count: int) -> list[Waiting]:
         """The next ``count`` requests, or all, out of the line."""

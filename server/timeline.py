@@ -16,7 +16,7 @@ from protocol import limits
 from protocol.fields import OnEnd
 from protocol.messages import PromptStatus
 from protocol.poses import Encoding, PoseBlocks
-from server.backend import AT_ONCE_SECONDS
+from server.backend import AT_ONCE_SECONDS, Need
 from server.latency import Latency
 from server.model_calls import LateError
 from server.motion.motion import Motion, MotionRequest
@@ -40,13 +40,13 @@ FORGET_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """A request on its way: for which entry, where it goes, when it was asked, within how many seconds it is needed."""
+    """A request on its way: for which entry, where it goes, when it was asked, how soon it is needed."""
 
     entry: Entry
     splice: int
     request: MotionRequest
     asked: float
-    within: float
+    need: Need
 
 
 class Run(NamedTuple):
@@ -81,6 +81,7 @@ class CharacterTimeline:
         self._starts: list[int] = []  # client frames of these
         self._ends_at = 0  # the first client frame with which a prompt may end
         self._known = -1  # version of the track that the last two are of
+        self._wanted_since: float | None = None  # what the model is to be asked for next, or has been
         self._retry_at = -math.inf
         self._plan_at = -math.inf  # before it nothing is wanted of the model, unless something happens
         self._next = 0
@@ -90,7 +91,14 @@ class CharacterTimeline:
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what belongs to this server; what has been asked of the model is asked again. `attach` makes it whole."""
-        here = {"_latency": None, "_planner": None, "pending": None, "_retry_at": -math.inf, "_plan_at": -math.inf}
+        here = {
+            "_latency": None,
+            "_planner": None,
+            "pending": None,
+            "_wanted_since": None,
+            "_retry_at": -math.inf,
+            "_plan_at": -math.inf,
+        }
         return {**self.__dict__, **here}
 
     def attach(self, latency: Latency, draw_seed: Callable[[], int]) -> None:
@@ -116,12 +124,12 @@ class CharacterTimeline:
         if replace or (
             self.pending is not None and self.pending.entry is not self._prompts.queue[0] and self._prompts.owed is None
         ):
-            self.pending = None
+            self.pending = self._wanted_since = None
         self._retry_at = self._plan_at = -math.inf
 
     def stop(self) -> None:
         """Cancels all prompts; the character goes idle as soon as it can."""
-        self.pending = None
+        self.pending = self._wanted_since = None
         self._plan_at = -math.inf
         self._prompts.stop()
 
@@ -198,7 +206,10 @@ class CharacterTimeline:
             return None
         entry, splice = wanted
         request = self._planner.request(entry, self._track.context(splice, self._settings.context_frames))
-        self.pending = Pending(entry, splice, request, now, self._within(entry, splice - position))
+        if self._wanted_since is None:
+            self._wanted_since = now
+        need = Need(self._within(entry, splice - position), now - self._wanted_since, sure=True)
+        self.pending = Pending(entry, splice, request, now, need)
         return request
 
     def _within(self, entry: Entry, ahead: float) -> float:
@@ -224,14 +235,15 @@ class CharacterTimeline:
             return
         self._plan_at = -math.inf
         entry, request = pending.entry, pending.request
-        if isinstance(result, LateError) and (entry.end > 0 or pending.within > AT_ONCE_SECONDS):
+        if isinstance(result, LateError) and (entry.end > 0 or pending.need.within > AT_ONCE_SECONDS):
             self._retry_at = now + RETRY_SECONDS
             return
+        self._wanted_since = None
         if isinstance(result, Exception) or not len(result):
             self._retry_at = now + (FAILED_IDLE_SECONDS if entry.id is None else 0.0)
             self._prompts.fail(entry, str(result) if isinstance(result, Exception) else "the model made no frames")
             return
-        if pending.within <= AT_ONCE_SECONDS:  # others may wait, and do when there is much to do
+        if pending.need.within <= AT_ONCE_SECONDS:  # others may wait, and do when there is much to do
             self._latency.observe(now - pending.asked)
         earliest = self._first_changeable(now)
         late = pending.splice < earliest

@@ -23,6 +23,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatus
 
 from server.app import Cluster
+from server.backend import Need
 from server.cluster.engines import APP, EngineSettings, Load, application, ongoing
 from server.cluster.registry import Registry
 from server.cluster.remote import EngineLostError, RemoteBackend
@@ -184,11 +185,11 @@ def _connect(config: ServeConfig, handle: DeploymentHandle, states: _States) -> 
     )
 
 
-def _asker(handle: DeploymentHandle) -> Callable[[Request, float], Awaitable[Result]]:
+def _asker(handle: DeploymentHandle) -> Callable[[Request, Need], Awaitable[Result]]:
     make = handle.make
 
-    async def ask(request: Request, within: float) -> Result:
-        response = make.remote(request, within)
+    async def ask(request: Request, need: Need) -> Result:
+        response = make.remote(request, need)
         try:
             return await response
         except _ENDED as error:

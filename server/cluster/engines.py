@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from ray.serve import Application
 
-from server.backend import Deliver
+from server.backend import Deliver, Need
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
 from server.greeting import ModelInfo
@@ -66,8 +66,7 @@ class Engines:
             engine,
             max_batch=settings.max_batch,
             window_seconds=settings.batch_window_seconds,
-            capacity=2
-            * ongoing(settings.max_batch),  # Ray counts those that were cancelled no more, though they may still wait
+            capacity=ongoing(settings.max_batch),
             load=load,
             longest_call=settings.generation_timeout,
             observer=ReplicaMetrics(),
@@ -79,12 +78,12 @@ class Engines:
         """What sessions must know of the engine."""
         return self._model
 
-    async def make(self, request: Request, within: float) -> Result:
-        """A motion that is needed ``within`` seconds, or why there is none; cancelled, the request leaves the queue."""
+    async def make(self, request: Request, need: Need) -> Result:
+        """A motion, or why there is none; cancelled, the request leaves the queue. It was let in at the gateway, as Ray was asked."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         key = ("", next(self._numbers))
-        self._batcher.submit(key, request, within, _deliver(loop, answer))
+        self._batcher.submit(key, request, need._replace(sure=True), _deliver(loop, answer))
         try:
             return _portable(await answer)
         except asyncio.CancelledError:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from server.backend import BusyError, Deliver, Key
+from server.backend import BusyError, Deliver, Key, Need
 from server.line import Line, Waiting
 from server.model_calls import GenerationError, LateError, Request, Result
 from server.observer import Observer
@@ -26,14 +26,14 @@ class EngineLostError(Exception):
 
 
 class RemoteBackend:
-    """A :class:`server.backend.Backend`. ``ask`` makes one motion, needed within so many seconds; EngineLostError when its engine ended.
+    """A :class:`server.backend.Backend`. ``ask`` makes one motion; EngineLostError when its engine ended.
 
     ``states`` gives the number of engines by state, ``running`` among them, or says nothing yet (empty).
     """
 
     def __init__(
         self,
-        ask: Callable[[Request, float], Awaitable[Result]],
+        ask: Callable[[Request, Need], Awaitable[Result]],
         states: Callable[[], Mapping[str, int]],
         *,
         capacity: int,
@@ -76,13 +76,11 @@ class RemoteBackend:
             return full
         return f"no engine runs ({', '.join(f'{count} {state}' for state, count in states.items()) or 'none is there'})"
 
-    def submit(self, key: Key, request: Request, within: float, deliver: Deliver) -> None:
-        """Asks for a motion; BusyError when ``capacity`` as urgent requests wait already or the server is shutting down."""
+    def submit(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
+        """Asks for a motion; BusyError when ``capacity`` wait already and it is not sure of a place, or the server shuts down."""
         if self._stopping or self._loop is None:
             raise BusyError("the server is shutting down")
-        gone = self._line.add(key, request, within, deliver)
-        if gone is not None:
-            gone.deliver(self._line.busy())
+        self._line.add(key, request, need, deliver)
         self._go_on()
 
     def cancel(self, key: Key) -> None:
@@ -134,7 +132,7 @@ class RemoteBackend:
             async with asyncio.timeout(self._timeout):
                 for _ in range(ATTEMPTS):
                     try:
-                        return await self._ask(job.request, job.within)
+                        return await self._ask(job.request, self._line.need(job))
                     except EngineLostError as error:
                         lost = error
                         self._observer.engine_lost()

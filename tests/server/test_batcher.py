@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine, walk
 
-from server.backend import AT_ONCE_SECONDS, BusyError
+from server.backend import BusyError, Need
 from server.batcher import Batcher
 from server.model_calls import GenerationError
 from server.motion.motion import Motion, MotionRequest
@@ -43,7 +43,7 @@ def held(gate):
     engine = FakeEngine(gate)
     batcher = Batcher(engine, max_batch=4, window_seconds=0.0, capacity=6)
     batcher.start()
-    batcher.submit(("first", 1), MotionRequest("first"), AT_ONCE_SECONDS, lambda result: None)
+    batcher.submit(("first", 1), MotionRequest("first"), Need(), lambda result: None)
     assert engine.entered.wait(WAIT)
     yield batcher, engine
     gate.set()
@@ -54,7 +54,7 @@ def test_what_waits_meets_in_one_batch_and_each_gets_its_own(held, gate):
     batcher, engine = held
     inbox = Inbox()
     for name in "abc":
-        batcher.submit((name, 1), MotionRequest(name, frames=8), AT_ONCE_SECONDS, inbox.into(name))
+        batcher.submit((name, 1), MotionRequest(name, frames=8), Need(), inbox.into(name))
     gate.set()
     results = inbox.take(3)
     assert [request.text for request in engine.calls[1]] == ["a", "b", "c"]
@@ -67,7 +67,7 @@ def test_no_batch_is_larger_than_allowed(held, gate):
     batcher, engine = held
     inbox = Inbox()
     for name in "abcdef":
-        batcher.submit((name, 1), MotionRequest(name), AT_ONCE_SECONDS, inbox.into(name))
+        batcher.submit((name, 1), MotionRequest(name), Need(), inbox.into(name))
     gate.set()
     inbox.take(6)
     assert [len(call) for call in engine.calls] == [1, 4, 2]
@@ -77,42 +77,33 @@ def test_what_is_needed_first_is_made_first(held, gate):
     batcher, engine = held
     inbox = Inbox()
     for name in "abc":
-        batcher.submit((name, 1), MotionRequest(f"{name} idles"), 1e6, inbox.into(f"{name} idles"))
-        batcher.submit((name, 2), MotionRequest(f"{name} jumps"), AT_ONCE_SECONDS, inbox.into(f"{name} jumps"))
+        batcher.submit((name, 1), MotionRequest(f"{name} idles"), Need(1e6), inbox.into(f"{name} idles"))
+        batcher.submit((name, 2), MotionRequest(f"{name} jumps"), Need(), inbox.into(f"{name} jumps"))
     gate.set()
     inbox.take(6)
     texts = [request.text for call in engine.calls[1:] for request in call]
     assert texts == [f"{name} jumps" for name in "abc"] + [f"{name} idles" for name in "abc"]
 
 
-def test_a_full_queue_puts_off_what_is_needed_later(held, gate):
-    batcher, _ = held
-    inbox = Inbox()
-    for name in "abcdef":
-        batcher.submit((name, 1), MotionRequest(name), 1e6, inbox.into(name))
-    batcher.submit(("g", 1), MotionRequest("g"), AT_ONCE_SECONDS, inbox.into("g"))
-    assert isinstance(inbox.take(1)["f"], BusyError)
-    gate.set()
-    assert sorted(inbox.take(6)) == list("abcdeg")
-
-
 def test_a_full_queue_refuses(held):
     batcher, _ = held
     for name in "abcdef":
-        batcher.submit((name, 1), MotionRequest(name), AT_ONCE_SECONDS, lambda result: None)
+        batcher.submit((name, 1), MotionRequest(name), Need(), lambda result: None)
     with pytest.raises(BusyError, match="6 requests wait"):
-        batcher.submit(("g", 1), MotionRequest("g"), AT_ONCE_SECONDS, lambda result: None)
+        batcher.submit(("g", 1), MotionRequest("g"), Need(), lambda result: None)
+    batcher.submit(("g", 2), MotionRequest("g"), Need(sure=True), lambda result: None)
+    assert batcher.waiting == 7
 
 
 def test_cancelled_requests_leave_the_queue_and_late_results_are_dropped(gate):
     engine, inbox = FakeEngine(gate), Inbox()
     batcher = Batcher(engine, max_batch=4, window_seconds=0.0, capacity=6)
     batcher.start()
-    batcher.submit(("gone", 1), MotionRequest("running"), AT_ONCE_SECONDS, inbox.into("running"))
+    batcher.submit(("gone", 1), MotionRequest("running"), Need(), inbox.into("running"))
     assert engine.entered.wait(WAIT)
-    batcher.submit(("gone", 2), MotionRequest("waiting"), AT_ONCE_SECONDS, inbox.into("waiting"))
-    batcher.submit(("here", 1), MotionRequest("single"), AT_ONCE_SECONDS, inbox.into("single"))
-    batcher.submit(("here", 2), MotionRequest("wanted"), AT_ONCE_SECONDS, inbox.into("wanted"))
+    batcher.submit(("gone", 2), MotionRequest("waiting"), Need(), inbox.into("waiting"))
+    batcher.submit(("here", 1), MotionRequest("single"), Need(), inbox.into("single"))
+    batcher.submit(("here", 2), MotionRequest("wanted"), Need(), inbox.into("wanted"))
     batcher.cancel_owner("gone")
     batcher.cancel(("here", 1))
     gate.set()
@@ -125,13 +116,13 @@ def test_cancelled_requests_leave_the_queue_and_late_results_are_dropped(gate):
 def test_a_request_that_fails_takes_no_one_else_with_it(held, gate):
     batcher, _ = held
     inbox = Inbox()
-    batcher.submit(("a", 1), MotionRequest("fail"), AT_ONCE_SECONDS, inbox.into("fail"))
-    batcher.submit(("b", 1), MotionRequest("mate"), AT_ONCE_SECONDS, inbox.into("mate"))
+    batcher.submit(("a", 1), MotionRequest("fail"), Need(), inbox.into("fail"))
+    batcher.submit(("b", 1), MotionRequest("mate"), Need(), inbox.into("mate"))
     gate.set()
     results = inbox.take(2)
     assert isinstance(results["fail"], RuntimeError)
     assert isinstance(results["mate"], Motion)
-    batcher.submit(("b", 2), MotionRequest("good"), AT_ONCE_SECONDS, inbox.into("good"))
+    batcher.submit(("b", 2), MotionRequest("good"), Need(), inbox.into("good"))
     assert isinstance(inbox.take(1)["good"], Motion)
 
 
@@ -155,13 +146,11 @@ def test_a_model_thread_that_dies_reports_loads_the_model_again_and_goes_on(gate
     batcher = Batcher(Mortal(), max_batch=4, window_seconds=0.0, capacity=6, load=load)
     batcher.start()
     assert batcher.problem() is None
-    batcher.submit(("a", 1), MotionRequest("die"), AT_ONCE_SECONDS, inbox.into("die"))
+    batcher.submit(("a", 1), MotionRequest("die"), Need(), inbox.into("die"))
     failure = inbox.take(1)["die"]
     assert isinstance(failure, GenerationError)
     assert "SystemExit: the driver is gone" in str(failure)
-    batcher.submit(
-        ("b", 1), MotionRequest("waits"), AT_ONCE_SECONDS, inbox.into("waits")
-    )  # asked while the model is being loaded
+    batcher.submit(("b", 1), MotionRequest("waits"), Need(), inbox.into("waits"))  # while the model is being loaded
     gate.set()
     assert isinstance(inbox.take(1)["waits"], Motion)
     assert batcher.problem() is None
@@ -180,7 +169,7 @@ def test_stop_does_not_wait_for_a_model_that_cannot_be_loaded_again():
 
     batcher = Batcher(Mortal(), max_batch=4, window_seconds=0.0, capacity=6, load=load)
     batcher.start()
-    batcher.submit(("a", 1), MotionRequest("die"), AT_ONCE_SECONDS, inbox.into("die"))
+    batcher.submit(("a", 1), MotionRequest("die"), Need(), inbox.into("die"))
     assert tried.wait(WAIT)
     assert batcher.stop(WAIT)
 
@@ -203,7 +192,7 @@ def test_a_motion_with_nan_or_a_wrong_shape_is_a_failure(gate):
     batcher = Batcher(Broken(), max_batch=4, window_seconds=0.0, capacity=6)
     batcher.start()
     for name in ("nan", "shape"):
-        batcher.submit((name, 1), MotionRequest(name), AT_ONCE_SECONDS, inbox.into(name))
+        batcher.submit((name, 1), MotionRequest(name), Need(), inbox.into(name))
     results = inbox.take(2)
     assert all(isinstance(result, GenerationError) for result in results.values())
     assert batcher.stop(WAIT)
@@ -213,10 +202,10 @@ def test_stop_is_bounded_when_the_engine_hangs(gate):
     engine = FakeEngine(gate)
     batcher = Batcher(engine, max_batch=4, window_seconds=0.0, capacity=6)
     batcher.start()
-    batcher.submit(("a", 1), MotionRequest("a"), AT_ONCE_SECONDS, lambda result: None)
+    batcher.submit(("a", 1), MotionRequest("a"), Need(), lambda result: None)
     assert engine.entered.wait(WAIT)
     assert not batcher.stop(0.01)
     with pytest.raises(BusyError, match="shutting down"):
-        batcher.submit(("a", 2), MotionRequest("a"), AT_ONCE_SECONDS, lambda result: None)
+        batcher.submit(("a", 2), MotionRequest("a"), Need(), lambda result: None)
     gate.set()
     assert batcher.stop(WAIT)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from server.backend import BusyError
+from server.backend import Need
 from server.jobs import Jobs
 from server.model_calls import LateError
 from server.motion.motion import MotionRequest
@@ -24,7 +24,7 @@ class Asker:
 
 def submit(jobs: Jobs, **asker) -> tuple[int, Asker]:
     who = Asker(**asker)
-    jobs.submit(MotionRequest("walk"), who, 0.0)
+    jobs.submit(MotionRequest("walk"), who, 0.0, Need())
     return jobs.take()[-1].number, who
 
 
@@ -39,13 +39,6 @@ def test_an_answer_comes_once_and_only_to_who_still_waits(answer):
     assert who.told == ["an answer"]
     assert gone.told == []
     assert list(jobs.askers) == []
-
-
-def test_what_has_to_go_for_another_is_refused():
-    jobs = Jobs(5.0)
-    number, who = submit(jobs)
-    jobs.deliver(number, BusyError("no room"), 1.0)
-    assert who.told == ["no room"]
 
 
 def test_what_takes_too_long_fails_and_is_cancelled():
@@ -70,9 +63,9 @@ def test_a_drop_cancels_all():
 def test_what_is_superseded_before_it_was_taken_never_reaches_the_model():
     jobs = Jobs(5.0)
     first, second = Asker(), Asker()
-    jobs.submit(MotionRequest("walk"), first, 0.0)
+    jobs.submit(MotionRequest("walk"), first, 0.0, Need())
     first.waits = False
-    jobs.submit(MotionRequest("wave"), second, 0.0)
+    jobs.submit(MotionRequest("wave"), second, 0.0, Need())
     jobs.sweep(0.0)
     assert [job.request.text for job in jobs.take()] == ["wave"]
     assert jobs.take_cancelled() == []

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from server.backend import AT_ONCE_SECONDS, BusyError
+from server.backend import AT_ONCE_SECONDS, BusyError, Need
 from server.line import Line
 from server.motion.motion import MotionRequest
 
@@ -17,11 +17,9 @@ class Queue:
         self.line = Line(capacity, lambda: self.now)
         self.number = 0
 
-    def ask(self, owner: str, within: float = AT_ONCE_SECONDS) -> str | None:
-        """Puts one in line; the owner of the one that had to go."""
+    def ask(self, owner: str, within: float = AT_ONCE_SECONDS, waited: float = 0.0, *, sure: bool = False) -> None:
         self.number += 1
-        gone = self.line.add((owner, self.number), MotionRequest(owner), within, lambda result: None)
-        return gone.key[0] if gone is not None else None
+        self.line.add((owner, self.number), MotionRequest(owner), Need(within, waited, sure), lambda result: None)
 
     def take(self, count: int = 1) -> list[str]:
         return [one.key[0] for one in self.line.take(count)]
@@ -86,30 +84,30 @@ def test_who_asks_for_very_much_does_not_hold_back_the_others():
     assert [batch.count(owner) for owner in "abc"] == [2, 2, 1]
 
 
-def test_without_room_goes_what_is_needed_last():
-    queue = Queue(capacity=3)
-    for owner, within in (("a", 2.0), ("b", 8.0), ("c", AT_ONCE_SECONDS)):
-        queue.ask(owner, within)
-    assert queue.line.problem() == "3 requests wait for the model, which is the limit"
-    assert queue.ask("prompt") == "b"
-    with pytest.raises(BusyError, match="3 requests wait"):
-        queue.ask("d", 3.0)
-    assert queue.ask("prompt 2") == "a"
-    with pytest.raises(BusyError):
-        queue.ask("prompt 3")
-    assert sorted(queue.take(9)) == ["c", "prompt", "prompt 2"]
-
-
-def test_without_room_goes_one_of_who_has_most():
-    queue = Queue(capacity=8)
-    for _ in range(6):
-        queue.ask("greedy")
+def test_what_has_waited_before_has_not_lost_its_place():
+    queue = Queue()
     queue.ask("a")
+    queue.now += 1.0
     queue.ask("b")
-    assert queue.ask("c") == "greedy"
-    with pytest.raises(BusyError):
-        queue.ask("greedy")
-    assert queue.take(9).count("greedy") == 5
+    queue.ask("came back", waited=0.5)
+    assert queue.take(2) == ["a", "came back"]
+    (last,) = queue.line.take(1)
+    queue.now += 3.0
+    assert queue.line.need(last) == (AT_ONCE_SECONDS, pytest.approx(3.0), False)
+
+
+def test_without_room_only_what_is_sure_of_a_place_comes_in():
+    queue = Queue(capacity=3)
+    for owner in "abc":
+        queue.ask(owner, 3.0)
+    assert queue.line.problem() == "3 requests wait for the model, the limit is 3"
+    with pytest.raises(BusyError, match="the limit is 3; try again"):
+        queue.ask("clip")
+    queue.ask("prompt", sure=True)
+    assert queue.take() == ["prompt"]
+    queue.take()
+    assert queue.line.problem() is None
+    queue.ask("clip")
 
 
 def test_what_is_taken_out_is_not_served():

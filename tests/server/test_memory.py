@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from protocol.codec import FramePacker, encode
 from protocol.messages import Hello, Prompt
-from server.backend import AT_ONCE_SECONDS
+from server.backend import Need
 from server.batcher import Batcher
 from server.connection import Connection
 from server.memory import Garbage
@@ -134,7 +134,7 @@ def test_the_model_thread_keeps_nothing_of_its_last_batch():
     deliver = Deliver()
     gone, done = weakref.ref(deliver), deliver.done
     with no_collector():
-        batcher.submit(("owner", 1), MotionRequest("a person walks", 20), AT_ONCE_SECONDS, deliver)
+        batcher.submit(("owner", 1), MotionRequest("a person walks", 20), Need(), deliver)
         del deliver
         assert done.wait(BOUND)
         for _ in range(1000):  # the thread has yet to come back from it

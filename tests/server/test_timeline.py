@@ -231,7 +231,7 @@ def test_how_soon_a_motion_is_needed():
 
     def within() -> float:
         player.step(0.0)
-        return player.timeline.pending.within
+        return player.timeline.pending.need.within
 
     player.prompt("a", "walk", seconds=4.0)
     assert within() == AT_ONCE_SECONDS
@@ -262,15 +262,30 @@ def test_what_is_made_ahead_and_comes_too_late_is_asked_again_and_the_character_
     player.prompt("a", "walk", seconds=4.0, on_end=on_end)
     player.answering = False
     player.play(3.0)
-    first = player.timeline.pending.within
+    first = player.timeline.pending.need.within
     player.play(4.0)
     player.timeline.deliver(LateError("too much to do"), player.now)
     player.play(timeline.RETRY_SECONDS + 0.1)
-    assert player.timeline.pending.within <= timeline.PATIENCE * timeline.HOLD_SECONDS < first
+    assert player.timeline.pending.need.within <= timeline.PATIENCE * timeline.HOLD_SECONDS < first
     player.answering = True
     player.play(2.0)
     assert "failed" not in player.status("a")
     assert sorted(player.frames) == list(range(max(player.frames) + 1))
+
+
+def test_what_is_put_off_or_left_behind_has_not_lost_its_place():
+    player = Player()
+    player.answering = False
+    player.prompt("a", "walk")
+    player.step(0.0)
+    assert player.timeline.pending.need == (AT_ONCE_SECONDS, 0.0, True)
+    player.step(1.0)
+    player.timeline.postpone(player.now)
+    player.step(timeline.RETRY_SECONDS)
+    assert player.timeline.pending.need.waited == pytest.approx(1.25)
+    player.prompt("b", "wave")
+    player.step(0.0)
+    assert player.timeline.pending.need.waited == 0.0  # another one, which begins anew
 
 
 def test_a_queued_prompt_that_comes_too_late_fails_only_when_it_was_urgent():
