@@ -57,7 +57,7 @@ async def test_a_server_whose_model_has_no_room_is_healthy_but_not_ready():
                 await asyncio.sleep(0)
             assert (await get(server.url, "/readyz"))[::2] == (
                 503,
-                "1 requests wait for the model, which is the limit\n",
+                "1 requests wait for the model, the limit is 1\n",
             )
             assert values((await get(server.url, "/metrics"))[2])[("motionbridge_queue_depth",)] == 1
             assert (await get(server.url, "/healthz"))[0] == 200
