@@ -22,6 +22,7 @@ from server.motion import kinematics, solver
 from server.motion import rotation as rot
 from server.motion.features import FeatureLayout, recover_positions
 from server.motion.foot_lock import lock_clip
+from server.motion.in_turn import generate_in_turn
 from server.motion.motion import Motion, MotionRequest
 from server.motion.rotation import Array
 
@@ -68,11 +69,18 @@ class JointLimits:
         return cls(low, high, (float(jerks[0]), float(jerks[1])))
 
     def beyond(self, rotations: Array) -> Array:
-        """How far (T, 22) each joint but the root is outside its range, degrees; 0 inside."""
+        """How far (T, 22) each joint but the root is outside its range, degrees; 0 inside.
+
+        A rotation is also one by the rest of a full turn the other way, whichever is nearer to the range: a shoulder that
+        goes on past 180 degrees is a little outside, not on the other side.
+        """
         vectors = np.degrees(rot.to_vector(rotations))
-        outside = np.maximum(np.maximum(self.low - vectors, vectors - self.high), 0.0).max(axis=-1)
+        outside = np.minimum(self._outside(vectors), self._outside(vectors - 360.0 * rot.normalize(vectors)))
         outside[:, 0] = 0.0  # the root's rotation is the heading
         return outside
+
+    def _outside(self, vectors: Array) -> Array:
+        return np.maximum(np.maximum(self.low - vectors, vectors - self.high), 0.0).max(axis=-1)
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,9 @@ def generated(engine: Engine, texts: Sequence[str], seed: int, progress: Progres
     clips = []
     for start in range(0, len(texts), BATCH):
         part = texts[start : start + BATCH]
-        motions = engine.generate([MotionRequest(text, seed=seed + start + at) for at, text in enumerate(part)])
+        motions = generate_in_turn(
+            engine, [MotionRequest(text, seed=seed + start + at) for at, text in enumerate(part)]
+        )
         for text, motion in zip(part, motions, strict=True):
             locked = lock_clip(motion, engine.skeleton, engine.fps)
             clips.append(

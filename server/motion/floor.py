@@ -17,20 +17,24 @@ from server.motion.rotation import Array
 
 # m, heights under which joints are lifted. Recorded toes go down to 0 and decoded ones tremble by some mm; an ankle at 2 cm
 # is that of a foot that lies on its side.
-_HEEL, _TOE, _OTHERS = 0.02, -0.005, -0.005
+_START, _OTHERS = np.array([0.02, -0.005]), -0.005  # heel and toe; other joints
 _SOFT = 0.012  # m; what is left of any depth under these is less
 _NEAR = 0.25  # legs' lengths; joints decoded higher than this do not reach the floor when their bones are made constant
 
 
 def feet_lift(feet: Array) -> Array:
     """How far, metres, each foot (…, 2) must go up, of heels and toes (…, 2, 2, 3) as left and right, heel and toe."""
-    return _lift(feet[..., 1], np.array([_HEEL, _TOE])).max(axis=-1)
+    return _lift(feet[..., 1], _START).max(axis=-1)
 
 
-def keep_feet_above(root: Array, rotations: Array, legs: Legs) -> Array:
-    """Local rotations (…, J, 4) of a motion with root (…, 3) whose feet are lifted where they go under the floor."""
+def keep_feet_above(root: Array, rotations: Array, legs: Legs, *, again: bool = False) -> Array:
+    """Local rotations (…, J, 4) of a motion with root (…, 3) whose feet are lifted where they go under the floor.
+
+    ``again``: of feet that were lifted already, and then moved, only those that now go deeper than any lifted foot does.
+    """
     pose = legs.pose(root, rotations)
-    up = feet_lift(np.stack([pose.ankles, pose.toes], axis=-2))  # (…, 2)
+    feet = np.stack([pose.ankles, pose.toes], axis=-2)
+    up = np.maximum(_START - _SOFT - feet[..., 1], 0.0).max(axis=-1) if again else feet_lift(feet)  # (…, 2)
     moved = np.asarray(up.any(axis=-1))
     if not moved.any():
         return rotations

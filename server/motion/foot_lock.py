@@ -6,13 +6,15 @@ nothing jumps. A held toe is the pivot of a lifting heel, a held heel that of a 
 
 Held means held over the ground; up and down a held joint sinks as the planned one does, to the floor, and does not rise.
 No foot, held or not, is shown under the floor (see ``floor.py``).
-A leg that is pulled is turned no faster than people turn theirs, and the pelvis sinks no faster than they sink.
+A leg that is pulled is turned no faster than people turn theirs, but to keep a foot from the floor, and the pelvis sinks no faster
+than they sink.
 Only the past counts: what is locked can be continued from the :class:`FootState` after any frame. Several bodies are locked
 at once, each as if it were alone: numpy's calls take most of the time, and are as many for one body as for many.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -22,7 +24,7 @@ import numpy as np
 from protocol.skeleton import Skeleton
 from server.motion import rotation as rot
 from server.motion.contacts import ContactSettings, clean_contacts
-from server.motion.floor import feet_lift
+from server.motion.floor import feet_lift, keep_feet_above
 from server.motion.human_limits import follow, top_speeds
 from server.motion.legs import Legs
 from server.motion.motion import Motion
@@ -196,16 +198,19 @@ class FootLock:
             root[..., 1] -= state.drop
             rotations[moved] = self._legs.solve(pose.of(moved), rotations[moved], shown[:, :, 0], shown[:, :, 1], drop)
             state.legs[..., 1, :, :] = rotations[..., self.joints, :]
-        if self._slow_down(state.legs, None if begins else before.legs):
+        slowed = self._slow_down(state.legs, None if begins else before.legs)
+        if slowed.any():
             rotations = rotations.copy()
             rotations[..., self.joints, :] = state.legs[..., 1, :, :]
+            rotations[slowed] = keep_feet_above(root[slowed], rotations[slowed], self._legs, again=True)
         return Locked(root, rotations, state)
 
-    def _slow_down(self, legs: Array, before: Array | None) -> bool:
-        """Lets shown joints of ``legs`` (T, …, 2, 6, 4) turn no faster than people's, or than planned; whether any had to.
+    def _slow_down(self, legs: Array, before: Array | None) -> np.ndarray:
+        """Lets shown joints of ``legs`` (T, …, 2, 6, 4) turn no faster than people's, or than planned.
 
-        ``before`` (…, 2, 6, 4): those of the frame just before.
+        ``before`` (…, 2, 6, 4): those of the frame just before. Returns which frames (T, …) that changed.
         """
+        slowed = np.zeros((len(legs), math.prod(legs.shape[1:-3])), dtype=bool)  # (T, N)
         path = np.concatenate([legs[:1] if before is None else before[None], legs])  # (T + 1, …, 2, 6, 4)
         path = path.reshape(len(path), -1, *legs.shape[-3:])
         turns = rot.angle_between(path[1:, :, 1], path[:-1, :, 1])  # (T, N, 6)
@@ -213,8 +218,10 @@ class FootLock:
         flat = legs.reshape(len(legs), -1, *legs.shape[-3:])  # a view
         for body, joint in fast:
             own = rot.angle_between(path[1:, body, 0, joint], path[:-1, body, 0, joint])
-            flat[:, body, 1, joint] = follow(path[:, body, 1, joint], np.maximum(own, self._turn[joint]))[1:]
-        return bool(fast)
+            slow = follow(path[:, body, 1, joint], np.maximum(own, self._turn[joint]))[1:]
+            slowed[:, body] |= (slow != flat[:, body, 1, joint]).any(axis=-1)
+            flat[:, body, 1, joint] = slow
+        return slowed.reshape(legs.shape[:-3])
 
     def _move_slowly(self, drop: Array, before: Array) -> None:
         """Lets ``drop`` (T, …) grow no faster than `_SINK` and fall off by no more than half in two half-lives: nothing snaps."""

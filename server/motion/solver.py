@@ -4,6 +4,7 @@ Positions alone do not say how a limb is twisted, so the twist comes from the an
 
 - pelvis from the hip axis and the lower spine, chest (spine3) from the neck and the collar axis;
 - collars point to their shoulders, as far as collar bones go;
+- elbows bend as far as elbows do;
 - spine1, spine2 and neck point along their bone, their twist is spread between pelvis and chest;
 - thigh and shin (upper and lower arm) share the knee (elbow) hinge, the normal of the plane of the limb. A nearly
   straight limb has no such plane: there the hinge fades into the foot's side axis (legs), or the one that people's arms
@@ -37,6 +38,8 @@ _ARM_TWIST = (-0.56, -0.86, -0.46)
 # within 43 (mocap of four rigs). A body that a model cannot decide on shrinks, and its collar then points anywhere.
 _COLLAR_CENTRE = rot.normalize(np.array([0.938, 0.347, 0.0]))
 _COLLAR_REACH, _COLLAR_SOFT = np.radians(38.0), np.radians(6.0)
+# No recorded elbow bends by more than 171.3 degrees. The arm of a body that shrinks is folded flat, and beyond.
+_ELBOW_REACH, _ELBOW_SOFT = np.radians(172.0), np.radians(4.0)
 
 
 class Solved(NamedTuple):
@@ -69,8 +72,8 @@ def fit_skeleton(positions: Array, skeleton: Skeleton) -> Skeleton:
 def solve(positions: Array, skeleton: Skeleton) -> Solved:
     """Rotations of the 22-joint ``skeleton`` for joint ``positions`` (…, 22, 3), any heading, metres.
 
-    Limb bones point exactly along the given bones. The hips' midpoint is kept, so a body of other proportions at the
-    pelvis still puts its feet where they were.
+    Limb bones point exactly along the given bones, but for arms folded flatter than arms go. The hips' midpoint is kept, so
+    a body of other proportions at the pelvis still puts its feet where they were.
     """
     rest = skeleton.rest_positions()
     g: dict[str, Array] = {}
@@ -110,7 +113,7 @@ def solve(positions: Array, skeleton: Skeleton) -> Solved:
         carried = rot.mul_vec(follow(g["spine3"], elbow), rest_hinge)
         hinge = _limb_hinge(np.cross(upper, lower), _fallback_arm_hinge(g["spine3"], upper, carried, side))
         g[shoulder] = _from_bone_and_hinge(upper, hinge, bone(elbow, rest), rest_hinge)
-        g[elbow] = _from_bone_and_hinge(lower, hinge, bone(wrist, rest), rest_hinge)
+        g[elbow] = _from_bone_and_hinge(_unfolded(upper, lower, hinge), hinge, bone(wrist, rest), rest_hinge)
         g[wrist] = g[elbow]
 
     stacked = np.stack([np.broadcast_to(g[name], positions.shape[:-2] + (4,)) for name in skeleton.names], axis=-2)
@@ -184,6 +187,20 @@ def _within_reach(bone: Array, chest: Array, side: str) -> Array:
     angle = np.minimum(angle, _COLLAR_REACH) + saturate(beyond, _COLLAR_SOFT)
     across = rot.normalize(unit - cosine * centre)
     return np.where(beyond > 0.0, np.cos(angle) * centre + np.sin(angle) * across, bone)
+
+
+def _unfolded(upper: Array, lower: Array, hinge: Array) -> Array:
+    """The direction of a lower arm, turned back softly about the elbow's ``hinge`` to where it folds; there it stays bit for bit.
+
+    An arm that lies on the other side of its hinge is bent too little when it is nearly straight, and too much when it is folded.
+    """
+    across = rot.normalize(hinge - (hinge * upper).sum(-1, keepdims=True) * upper)
+    sine = (np.cross(across, upper) * lower).sum(-1)
+    bend = np.arctan2(sine, (upper * lower).sum(-1))
+    bend = np.where(bend < -0.5 * np.pi, bend + 2.0 * np.pi, bend)
+    beyond = np.maximum(bend - _ELBOW_REACH, 0.0)
+    back = rot.mul_vec(rot.from_axis_angle(across, saturate(beyond, _ELBOW_SOFT) - beyond), lower)
+    return np.where(beyond[..., None] > 0.0, back, lower)
 
 
 def _limb_hinge(normal: Array, fallback: Array) -> Array:

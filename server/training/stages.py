@@ -83,7 +83,7 @@ class ExtraConfig:
     transitions: int = 2400
     transition_share: float = 0.25
     standing: int = 200
-    standing_share: float = 0.03
+    standing_share: float = 0.06
     seed: int = 0
 
 

@@ -15,6 +15,7 @@ from server.evaluation.metrics import Interval
 from server.evaluation.targets import targets
 from server.motion import rotation as rot
 from server.motion import solver
+from server.motion.human_limits import TOP_ACCELERATION, top_speeds
 from server.motion.motion import Motion
 
 FPS = bodies.FPS
@@ -79,6 +80,42 @@ def test_beyond_is_in_degrees_and_only_outside(real):
         angle = np.linalg.norm(vector)
         rotations[0, knee] = rot.from_axis_angle(vector / angle, np.radians(angle))
         assert limits.beyond(rotations)[0, knee] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_joint_that_goes_on_past_180_degrees_is_not_on_the_other_side(real):
+    limits = body.JointLimits.learn(real, FPS)
+    shoulder = bodies.SKELETON.index("left_shoulder")
+    limits.low[shoulder], limits.high[shoulder] = [-10.0, -10.0, -10.0], [170.0, 10.0, 10.0]
+    for degrees, expected in ((165.0, 0.0), (175.0, 5.0), (185.0, 15.0), (200.0, 30.0), (-20.0, 10.0), (0.0, 0.0)):
+        rotations = real[4].rotations[:1].copy()
+        rotations[0, shoulder] = rot.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(degrees))
+        assert limits.beyond(rotations)[0, shoulder] == pytest.approx(expected, abs=1e-6)
+
+
+class Twitcher:
+    """An engine whose people turn an elbow by 90 degrees in one frame and whose roots jump by 20 cm."""
+
+    fps, skeleton, one_action = FPS, bodies.SKELETON, False
+
+    def generate(self, requests):
+        frames = 30
+        rotations, root = rot.identity(frames, len(self.skeleton)), np.zeros((frames, 3))
+        rotations[15:, self.skeleton.index("left_elbow")] = rot.from_axis_angle(np.array([0.0, -1.0, 0.0]), np.pi / 2)
+        root[:, 1] = 1.5
+        root[15:, 2] = 0.2
+        flags = np.zeros((frames, 4), bool)
+        return [Motion(root, rotations, flags, np.zeros((frames, 3)), np.zeros(frames)) for _ in requests]
+
+
+def test_bodies_are_judged_as_a_user_gets_them_within_what_people_do():
+    clips = body.generated(Twitcher(), ["a person waves"] * 3, seed=0)
+    assert [one.text for one in clips] == ["a person waves"] * 3
+    for one in clips:
+        turns = rot.angle_between(one.rotations[1:], one.rotations[:-1]) * FPS
+        assert (turns <= 1.01 * top_speeds(bodies.SKELETON)).all()
+        assert (
+            np.linalg.norm(np.diff(one.positions[:, 0], n=2, axis=0), axis=-1).max() < 1.02 * TOP_ACCELERATION / FPS**2
+        )
 
 
 def test_sides_are_told_by_hands_and_turns():

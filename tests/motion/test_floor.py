@@ -87,6 +87,21 @@ def test_locked_feet_stay_above_the_floor_in_one_stretch_as_in_many(flagged):
         state = part.state[-1]
 
 
+@pytest.mark.parametrize("heading", np.radians([0, 90, 225]))
+def test_no_foot_is_under_the_floor_for_legs_that_should_turn_faster_than_people_turn_theirs(heading):
+    rotations, root, _ = stepper(60, heading)
+    root -= np.where(np.arange(60) % 20 < 10, 0.0, 0.15)[:, None] * UP  # down and up again, each in one frame
+    lock, flags = FootLock(SKELETON, 30.0), np.zeros((60, 4), dtype=bool)
+    whole = lock.lock(root, rotations, flags)
+    assert lowest(whole.root, whole.rotations).min() > -DEEPEST
+    state = None
+    for start in range(0, 60, 7):
+        part = slice(start, start + 7)
+        locked = lock.lock(root[part], rotations[part], flags[part], state)
+        np.testing.assert_array_equal(locked.rotations, whole.rotations[part])
+        state = locked.state[-1]
+
+
 def test_a_body_that_lies_too_low_is_lifted_as_a_whole():
     root, rotations = lying()
     decoded = kinematics.positions(rotations, root, SKELETON)

@@ -152,3 +152,23 @@ def test_straight_arms_mirror():
     left, right = SKELETON.index("left_shoulder"), SKELETON.index("right_shoulder")
     flipped = plain[:, left] * np.array([1.0, -1.0, -1.0, 1.0])
     assert np.degrees(rot.angle_between(mirrored[:, right], flipped)).max() < 1e-3
+
+
+def folded(bends: np.ndarray) -> np.ndarray:
+    """Positions (T, 22, 3) of a standing body whose elbows are bent by ``bends`` (T,), degrees, in the plane of the ground."""
+    rotations = rot.identity(len(bends), 22)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        rotations[:, SKELETON.index(f"{side}_elbow")] = rot.about_y(sign * np.radians(bends))
+    return kinematics.positions(rotations, np.zeros((len(bends), 3)), SKELETON)
+
+
+def test_an_elbow_folds_no_further_than_elbows_do():
+    bends = np.linspace(100.0, 188.0, 89)
+    positions = folded(bends)
+    solved = solver.solve(positions, SKELETON)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        vectors = np.degrees(rot.to_vector(solved.local[:, SKELETON.index(f"{side}_elbow")]))
+        shown = sign * vectors[:, 1]
+        np.testing.assert_allclose(shown[bends <= 172.0], bends[bends <= 172.0], atol=1e-3)
+        assert (shown[bends > 172.0] > 171.9).all()
+        assert shown.max() < 176.0
