@@ -9,12 +9,13 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from protocol import limits
 from protocol.client_errors import ClientError
 from server import commands, doctor, model_commands, serve_options
 from server.cache import EMBEDDED
+from server.config import Precision
 from server.export import formats
 from server.preview.process import DEFAULT_PORT as PREVIEW_PORT
 
@@ -160,6 +161,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="a name (motionbridge models list) or a model folder (default: embedded)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="auto",
+        help="half: float16 on a GPU, bfloat16 products on a CPU; auto: half on a GPU, fp32 on a CPU (default: auto)",
+    )
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

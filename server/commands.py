@@ -211,7 +211,7 @@ def _load(args: argparse.Namespace) -> Engine:
         print(f"loading {args.model.name} ...", file=sys.stderr, flush=True)
     from server.engine import load_engine
 
-    return load_engine(args.model, args.device)
+    return load_engine(args.model, args.device, precision=args.precision)
 
 
 def _check_generate(args: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from protocol import limits
 from server.cache import cache_folder, clip_path
+from server.config import Precision
 from server.hub.catalogue import ENTRIES
 from server.hub.store import INSTALLED, Store, StoreError
 
@@ -108,7 +109,7 @@ def examine(args: argparse.Namespace) -> Iterator[Finding]:
         lambda: port(args.host, args.port),
         lambda: cache(cache_folder(args.cache)),
         lambda: models(Store(cache_folder(args.cache))),
-        lambda: model(args.model, args.device),
+        lambda: model(args.model, args.device, args.precision),
         tools,
     )
     for check in checks:
@@ -272,14 +273,14 @@ def _clip(store: Store) -> Finding:
     return Finding("text encoder", "note", "CLIP is not in the cache; it is downloaded at the first start", remedy)
 
 
-def model(folder: Path, device: str) -> Iterator[Finding]:
+def model(folder: Path, device: str, precision: Precision) -> Iterator[Finding]:
     """The model that would be served loads and makes motion."""
     try:
         from server.engine import load_engine
         from server.motion.motion import MotionRequest
 
         started = time.monotonic()
-        engine = load_engine(folder, device)
+        engine = load_engine(folder, device, precision=precision)
         loaded = time.monotonic()
         engine.generate([MotionRequest("a person walks forward", frames=40)])
         made = time.monotonic()

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
 from server.cache import EMBEDDED, cached_clip
+from server.config import Precision
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import expected_length, sample_length
@@ -355,28 +356,29 @@ class _Draw:
 
 
 def load_engine(
-    folder: Path = EMBEDDED, device: str = "auto", clip_weights: Path | None = None, fast: bool | None = None
+    folder: Path = EMBEDDED, device: str = "auto", clip_weights: Path | None = None, precision: Precision = "auto"
 ) -> Engine:
     """Load a bundle folder; "auto" takes a GPU if there is one.
 
     ``clip_weights`` None: those in the cache folder, or else open_clip's own.
-    ``fast`` is float16 weights and CUDA graphs, by default on a GPU; False computes in float32 and eagerly there too.
+    ``precision`` "half" is float16 and CUDA graphs on a GPU ("auto" there), on a CPU bfloat16 products in the transformers.
     CheckpointError or TextEncoderError says what is wrong with the model, ValueError with the device.
     """
     device = usable_device(device)
-    fast = device.startswith("cuda") if fast is None else fast
-    if fast and not device.startswith("cuda"):
-        raise ValueError(f"half precision and CUDA graphs need a GPU, the device is {device!r}")
-    bundle = load_bundle(folder, device, torch.float16 if fast else torch.float32)
-    hasten = use_graphs if fast else use_packed_weights
+    on_gpu = device.startswith("cuda")
+    graphs = on_gpu and precision != "fp32"
+    bundle = load_bundle(folder, device, torch.float16 if graphs else torch.float32)
     for model in (bundle.masked, bundle.residual):
-        hasten(model)
-    return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=fast)
+        if graphs:
+            use_graphs(model)
+        elif not on_gpu:
+            use_packed_weights(model, half=precision == "half")
+    return Engine(bundle, load_text_encoder(bundle, folder, device, clip_weights), static_shapes=graphs)
 
 
-def load_proved(folder: Path, device: str = "auto") -> Engine:
+def load_proved(folder: Path, device: str = "auto", precision: Precision = "auto") -> Engine:
     """As :func:`load_engine`, proved by one motion; it also pays for lazy set-up inside torch, better here than in a game."""
-    engine = load_engine(folder, device)
+    engine = load_engine(folder, device, precision=precision)
     engine.generate([MotionRequest("a person stands still", frames=20)])
     return engine
 

@@ -45,7 +45,7 @@ def run_server(args: argparse.Namespace) -> int:
     _warn(config)
     with _observers(config) as observers, _engine(config, args) as engine:
         try:
-            asyncio.run(_serve(config, engine, lambda: load_proved(args.model, args.device), observers))
+            asyncio.run(_serve(config, engine, lambda: load_proved(args.model, args.device, args.precision), observers))
         except OSError as error:
             raise _address_error(config, error) from error
     print("stopped")
@@ -88,7 +88,7 @@ def _engine(config: ServeConfig, args: argparse.Namespace) -> Iterator[MotionEng
     started = time.monotonic()
     if config.engine == "local":
         _say(f"loading {args.model.name} ...")
-        engine = load_proved(args.model, args.device)
+        engine = load_proved(args.model, args.device, args.precision)
         _say(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s")
         yield engine
         return
@@ -97,7 +97,7 @@ def _engine(config: ServeConfig, args: argparse.Namespace) -> Iterator[MotionEng
     except ImportError as error:
         raise UsageError(f"--engine ray needs Ray Serve ({error}): pip install 'motionbridge[ray]'") from error
     try:
-        with connected(config, args.model, args.device, _say) as cluster:
+        with connected(config, args.model, args.device, args.precision, _say) as cluster:
             _say(f"model {cluster.model.name!r} ready in {time.monotonic() - started:.1f} s")
             yield cluster
     except ClusterError as error:

@@ -27,7 +27,7 @@ from server.backend import Need
 from server.cluster.engines import APP, EngineSettings, Load, application, ongoing
 from server.cluster.registry import Registry
 from server.cluster.remote import EngineLostError, RemoteBackend
-from server.config import ServeConfig
+from server.config import Precision, ServeConfig
 from server.greeting import ModelInfo
 from server.handover import TAKE_SECONDS, StoreError
 from server.model_calls import Request, Result
@@ -53,18 +53,19 @@ def connected(
     config: ServeConfig,
     model: Path,
     device: str,
+    precision: Precision,
     say: Callable[[str], object],
     load: Callable[[], MotionEngine] | None = None,
 ) -> Iterator[Cluster]:
     """The engines of the cluster that ``config`` names; ClusterError when they cannot be had.
 
-    ``load``, instead of ``model`` and ``device``, makes each engine where it runs. Engines in a cluster of the server's own
+    ``load``, instead of ``model``, ``device`` and ``precision``, makes each engine where it runs. Engines in a cluster of the server's own
     end with it, others stay for the next server.
     """
     own = _join(config.ray_address)
     states = None
     try:
-        handle = _engines(config, model, device, say, load)
+        handle = _engines(config, model, device, precision, say, load)
         info: ModelInfo = handle.model.remote().result(timeout_s=ASK_SECONDS)
         states = _States()
         yield Cluster(info, _connect(config, handle, states), None if own else _store())
@@ -91,7 +92,12 @@ def _join(address: str | None) -> bool:
 
 
 def _engines(
-    config: ServeConfig, model: Path, device: str, say: Callable[[str], object], load: Callable[[], MotionEngine] | None
+    config: ServeConfig,
+    model: Path,
+    device: str,
+    precision: Precision,
+    say: Callable[[str], object],
+    load: Callable[[], MotionEngine] | None,
 ) -> DeploymentHandle:
     """The engines: those that run, or new ones."""
     known = serve.status().applications.get(APP)
@@ -100,6 +106,7 @@ def _engines(
         settings = EngineSettings(
             model=model.resolve(),
             device=device,
+            precision=precision,
             replicas=config.replicas,
             max_replicas=config.max_replicas,
             cpus=config.replica_cpus,
@@ -110,7 +117,9 @@ def _engines(
         )
         say(f"starting {settings.replicas} engines in Ray ...")
         serve.start(proxy_location="Disabled")
-        target = RunTarget(application(load or Load(settings.model, device), settings), APP, route_prefix=None)
+        target = RunTarget(
+            application(load or Load(settings.model, device, precision), settings), APP, route_prefix=None
+        )
         serve.run_many([target], wait_for_applications_running=False)
     else:
         say("engines run in Ray already and are used as they are: the settings of this server do not change them")

@@ -19,6 +19,7 @@ from ray.serve import Application
 from server.backend import Deliver, Need
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
+from server.config import Precision
 from server.greeting import ModelInfo
 from server.memory import settle_allocator
 from server.model_calls import GenerationError, Request, Result
@@ -37,6 +38,7 @@ class EngineSettings(BaseModel):
     model: Path
     """Folder of the model, the same on every machine."""
     device: str = "auto"
+    precision: Precision = "auto"
     replicas: int = Field(default=1, ge=1, le=4096)
     """At least."""
     max_replicas: int | None = Field(default=None, ge=1, le=4096)
@@ -125,19 +127,19 @@ def application(load: Callable[[], MotionEngine], settings: EngineSettings) -> A
 def build(args: dict[str, Any]) -> Application:
     """For a Serve config file: ``import_path: server.cluster.engines:build``, ``args`` those of :class:`EngineSettings`."""
     settings = EngineSettings.model_validate(args)
-    return application(Load(settings.model, settings.device), settings)
+    return application(Load(settings.model, settings.device, settings.precision), settings)
 
 
 class Load:
     """Loads a model in the process that calls it."""
 
-    def __init__(self, model: Path, device: str) -> None:
-        self._model, self._device = model, device
+    def __init__(self, model: Path, device: str, precision: Precision) -> None:
+        self._model, self._device, self._precision = model, device, precision
 
     def __call__(self) -> MotionEngine:
         from server.engine import load_proved
 
-        return load_proved(self._model, self._device)
+        return load_proved(self._model, self._device, self._precision)
 
 
 def _deliver(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Result]) -> Deliver:

@@ -59,13 +59,15 @@ def top_k_filter(logits: Tensor, threshold: float) -> Tensor:
     return logits.masked_fill(logits < worst, -math.inf)
 
 
-def draw(logits: Tensor, uniforms: Tensor | None, temperature: float | Tensor) -> Tensor:
+def draw(logits: Tensor, uniforms: Tensor | None, temperature: float | Tensor, top_k_threshold: float = 0.0) -> Tensor:
     """Classes (B, N) int64 drawn from softmax(logits / temperature), logits (B, N, K), uniforms (B, N) in [0, 1).
 
-    Temperature is a number or one for each sample (B,); 0, or no uniforms, takes the arg max.
+    Temperature is a number or one for each sample (B,); 0, or no uniforms, takes the arg max. Only classes that
+    ``top_k_filter`` keeps are drawn.
     """
     if uniforms is None or (not isinstance(temperature, Tensor) and temperature == 0):
         return logits.argmax(-1)
+    logits = top_k_filter(logits, top_k_threshold)
     heat = temperature.reshape(-1, 1, 1).clamp_min(1e-10) if isinstance(temperature, Tensor) else temperature
     mass = (logits / heat).softmax(-1).cumsum(-1)
     # Kept below the whole mass, rounding cannot carry the draw past the last class that has any.
@@ -222,7 +224,7 @@ def refill(
         ids = put(ids, places, model.mask_id, masked)
         logits = predict(ids, places)  # (B, M, K)
         uniform = None if uniforms is None else uniforms[step].gather(1, places)
-        drawn = draw(top_k_filter(logits, top_k_threshold), uniform, temperature)
+        drawn = draw(logits, uniform, temperature, top_k_threshold)
         ids = put(ids, places, drawn, masked)
         confidence = logits.softmax(-1).gather(2, drawn.unsqueeze(-1)).squeeze(-1)
         if order is not None:
@@ -280,12 +282,13 @@ def generate_residual(
     for layer in range(1, layers + 1):
         history = history + model.embed(ids, layer - 1)
         predict = guided(layer_forward(model, layer), cond, padded, guidance)
-        filtered = top_k_filter(predict(history, places), top_k_threshold)  # (B, M, K+1)
+        logits = predict(history, places)  # (B, M, K+1)
         uniform = None if uniforms is None else uniforms[layer - 1]
         if keep is None or places is None:
-            ids = torch.where(padding, model.pad_id, draw(filtered, uniform, temperature))
+            ids = torch.where(padding, model.pad_id, draw(logits, uniform, temperature, top_k_threshold))
         else:
-            drawn = draw(filtered, None if uniform is None else uniform.gather(1, places), temperature)
+            uniform = None if uniform is None else uniform.gather(1, places)
+            drawn = draw(logits, uniform, temperature, top_k_threshold)
             kept = torch.where(padding | (keep[..., layer] < 0), model.pad_id, keep[..., layer])
             ids = put(kept, places, drawn, wanted.gather(1, places))
         chosen.append(ids)

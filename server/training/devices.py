@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from server.models.packed import cpu_has_bfloat16
 from server.training.train_config import Precision, TrainingError
 
 
@@ -30,7 +31,7 @@ def uses_bf16(precision: Precision, device: torch.device) -> bool:
         return precision == "bf16"
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    return device.type == "cpu" and cpu_has_bfloat16()
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -10,6 +10,7 @@ from server.models.packed import PackedLinear, can_pack, use_packed_weights
 from server.models.sampling import generate_base, generate_residual
 from server.models.transformer import LinearGelu
 
+needs_bfloat16 = pytest.mark.skipif(not can_pack(half=True), reason="this processor has no bfloat16 instructions")
 needs_kernels = pytest.mark.skipif(not can_pack(), reason="this torch or processor has no packed kernels")
 
 
@@ -20,6 +21,22 @@ def test_a_packed_layer_computes_what_the_layer_does(kind: type[nn.Linear], shap
     linear, x = kind(24, 40), torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(PackedLinear(linear)(x), linear(x), rtol=1e-5, atol=1e-5)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("kind", [nn.Linear, LinearGelu])
+def test_half_precision_rounds_to_eight_bits(kind: type[nn.Linear]) -> None:
+    linear, x = kind(24, 40), torch.randn(2, 50, 24, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        made, exact = PackedLinear(linear, half=True)(x), linear(x)
+    assert made.dtype == (torch.bfloat16 if kind is LinearGelu else torch.float32)
+    assert 0 < (made - exact).abs().max() < 0.02 * exact.abs().max()
+
+
+def test_half_precision_is_refused_where_there_are_no_instructions_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "cpu_has_bfloat16", lambda: False)
+    with pytest.raises(ValueError, match="needs one with bfloat16 instructions"):
+        use_packed_weights(masked_model(), half=True)
 
 
 @needs_kernels
@@ -37,7 +54,7 @@ def test_sampling_with_packed_weights_is_the_same() -> None:
 
 def test_without_the_kernels_the_model_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     class Missing(nn.Module):
-        def __init__(self, linear: nn.Linear) -> None:
+        def __init__(self, linear: nn.Linear, half: bool) -> None:
             raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_linear_pointwise'")
 
     monkeypatch.setattr(packed, "PackedLinear", Missing)

@@ -98,11 +98,6 @@ def test_sizes_to_pad_to():
     assert [next_size(n, (2, 4)) for n in (1, 2, 3, 4, 5)] == [2, 2, 4, 4, 5]
 
 
-def test_the_fast_path_asks_for_a_gpu(tmp_path):
-    with pytest.raises(ValueError, match="need a GPU, the device is 'cpu'"):
-        load_engine(tmp_path, "cpu", fast=True)
-
-
 def turned(motion: Motion, angle: float, shift) -> Motion:
     turn = rot.about_y(np.array(angle))
     rotations = motion.rotations.copy()

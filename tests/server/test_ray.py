@@ -88,7 +88,7 @@ def cluster(config: ServeConfig, replicas: Path):
                 )
             ),
         )
-        with ray_connect.connected(config, Path("unused"), "cpu", print, Load(replicas)) as made:
+        with ray_connect.connected(config, Path("unused"), "cpu", "auto", print, Load(replicas)) as made:
             yield made
     for module in (sys.modules[__name__], fake_engine):
         ray.cloudpickle.unregister_pickle_by_value(module)
