@@ -124,3 +124,18 @@ def test_a_console_that_lacks_a_character_shows_its_code():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=BOUND_S, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "une r\\xe9v\\xe9rence\n", "")
+
+
+@pytest.mark.parametrize(("before", "then"), [(None, "passive"), ("active", "active")])
+def test_threads_of_torch_that_wait_leave_the_cores_to_the_game(before, then):
+    environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    look = "import sys, server.cli, os; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", look],
+        env=environ if before is None else {**environ, "OMP_WAIT_POLICY": before},
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=True,
+    )
+    assert done.stdout.split() == [then, "False"]  # set before torch comes, which reads it but once
