@@ -36,7 +36,10 @@ class PackedLinear(nn.Module):
 
 def cpu_has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 numbers faster than float32 ones."""
-    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    asks = (
+        getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    )  # not public
+    return any(ask is not None and ask() for ask in asks)
 
 
 def can_pack(half: bool = False) -> bool:
