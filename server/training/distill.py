@@ -72,7 +72,7 @@ class DistillConfig:
     window: int = 8192
     relational_weight: float = 5.0
     neighbour_weight: float = 0.15
-    kind_weight: float = 0.1
+    kind_weight: float = 0.3
     seed: int = 0
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
