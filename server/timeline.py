@@ -27,7 +27,7 @@ from server.playhead import PlayheadClock
 from server.prompts import Entry, Prompts
 from server.track import Track
 
-PATIENCE: Final = 4.0
+PATIENCE: Final = 40.0
 """So much longer may idle motion and repetitions take than what a client asked for: to stand still a while does less harm."""
 RETRY_SECONDS: Final = 0.25
 FAILED_IDLE_SECONDS: Final = 2.0
