@@ -270,18 +270,18 @@ class CharacterTimeline:
         if track.end == 0 or self.paused:
             return []
         self._clock.start(now)
-        end = self._due_end(now)
-        stale = math.floor(self._clock.position(now)) + 1
-        if 0 <= self.highest_sent < self._next < stale:
-            self.dropped += stale - self._next
-            self._next = stale
+        end, first = self._due_end(now), self._next
+        if 0 <= self.highest_sent < first:
+            # Stale frames are skipped, but not for good before others are sent: a client may turn out to have waited for them.
+            first = max(first, math.floor(self._clock.position(now)) + 1)
         while track.made < end and track.reach(end) < end:
             self._extend()
         if self._known != track.version:
             self._look_anew()
         runs: list[Run] = []
-        if end > self._next:
-            runs += self._runs(self._next, end, encoding)
+        if end > first:
+            self.dropped += first - self._next
+            runs += self._runs(first, end, encoding)
             self._next = end
             self.highest_sent = max(self.highest_sent, end - 1)
         if self._next >= self._ends_at:

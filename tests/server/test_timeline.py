@@ -302,6 +302,23 @@ def test_a_queued_prompt_that_comes_too_late_fails_only_when_it_was_urgent():
         assert player.status("b")[-1] == status
 
 
+def test_a_client_that_waits_for_late_frames_gets_them():
+    player = Player()
+    player.prompt("a", "walk", seconds=9.0)
+    player.play(1.0)
+    for _ in range(8):  # it reports its newest frame, and shows it until others come
+        player.timeline.report(max(player.frames), player.now)
+        player.play(0.25)
+    before = max(player.frames)
+    player.step(4.0)  # the server was held up
+    for _ in range(8):
+        player.timeline.report(max(player.frames), player.now)
+        player.play(0.25)
+    assert max(player.frames) >= before + 0.8 * 2.0 * RATE
+    assert sorted(player.frames) == list(range(max(player.frames) + 1))
+    assert player.timeline.dropped == 0
+
+
 def test_quaternions_stay_in_one_hemisphere_and_unit():
     class Flipping(FakeEngine):
         def make(self, request):
