@@ -15,8 +15,8 @@ from protocol import limits
 from protocol.client_errors import ClientError
 from server import commands, doctor, model_commands, serve_options
 from server.cache import EMBEDDED
-from server.config import Precision
 from server.export import formats
+from server.precision import Precision
 from server.preview.process import DEFAULT_PORT as PREVIEW_PORT
 
 _ENDINGS = formats.listed(formats.ENDINGS)

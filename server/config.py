@@ -12,8 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 from protocol import limits
 
 ANY_ORIGIN: Final = "*"
-Precision = Literal["auto", "fp32", "half"]
-"""Of the networks; see ``server.engine.load_engine``."""
 
 
 def is_loopback(host: str) -> bool:

@@ -22,9 +22,9 @@ from typing import Any, Literal
 
 from protocol import limits
 from server.cache import cache_folder, clip_path
-from server.config import Precision
 from server.hub.catalogue import ENTRIES
 from server.hub.store import INSTALLED, Store, StoreError
+from server.precision import Precision
 
 Status = Literal["ok", "note", "fail"]
 

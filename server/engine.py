@@ -20,7 +20,6 @@ from torch import Tensor
 
 from protocol.skeleton import Skeleton, default_skeleton
 from server.cache import EMBEDDED, cached_clip
-from server.config import Precision
 from server.models.checkpoint import Bundle, CheckpointError, Sampling, load_bundle
 from server.models.graphs import use_graphs
 from server.models.length import expected_length, sample_length
@@ -37,6 +36,7 @@ from server.motion.motion import Motion, MotionRequest
 from server.motion.representation import representation
 from server.motion.resample import smooth_rotations
 from server.motion.rotation import Array
+from server.precision import Precision
 from server.stopwatch import Stopwatch
 
 MIN_SECONDS, MAX_TOKENS = 1.0, 49

@@ -24,6 +24,7 @@ SIDE_ROOMS = {
     "sentences": (),
     "logs": (),
     "memory": (),
+    "precision": (),
     "models": ("files",),
     "training": ("protocol", "motion", "models", "files", "sentences"),
     "evaluation": ("protocol", "motion", "models", "engine", "export", "files"),
@@ -32,7 +33,7 @@ SIDE_ROOMS = {
 }
 EXTRA_DOORS = {
     "motion": ("files", "sentences"),
-    "engine": ("models", "observer", "cache"),
+    "engine": ("models", "observer", "cache", "precision"),
     "batcher": ("observer",),
     "session": ("config", "observer", "sentences"),
     "connection": ("config", "observer", "logs"),
@@ -50,11 +51,12 @@ EXTRA_DOORS = {
         "cache",
         "models",
         "memory",
+        "precision",
     ),
 }
 MAY_OPEN = {
     **SIDE_ROOMS,
-    "cluster": (*CHAIN[: CHAIN.index("cli")], "config", "observer", "memory"),
+    "cluster": (*CHAIN[: CHAIN.index("cli")], "config", "observer", "memory", "precision"),
     **{room: (*CHAIN[:place], *EXTRA_DOORS.get(room, ())) for place, room in enumerate(CHAIN)},
 }
 """Room -> the rooms whose modules it may import, beside its own."""

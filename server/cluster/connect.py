@@ -27,12 +27,13 @@ from server.backend import Need
 from server.cluster.engines import APP, EngineSettings, Load, application, ongoing
 from server.cluster.registry import Registry
 from server.cluster.remote import EngineLostError, RemoteBackend
-from server.config import Precision, ServeConfig
+from server.config import ServeConfig
 from server.greeting import ModelInfo
 from server.handover import TAKE_SECONDS, StoreError
 from server.model_calls import Request, Result
 from server.motion.motion import MotionEngine
 from server.observer import Observer
+from server.precision import Precision
 
 LOG = logging.getLogger(__name__)
 REGISTRY: Final = "motionbridge-sessions"

@@ -19,11 +19,11 @@ from ray.serve import Application
 from server.backend import Deliver, Need
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
-from server.config import Precision
 from server.greeting import ModelInfo
 from server.memory import settle_allocator
 from server.model_calls import GenerationError, Request, Result
 from server.motion.motion import MotionEngine
+from server.precision import Precision
 
 APP: Final = "motionbridge"
 """Name of the Serve application."""
