@@ -220,7 +220,7 @@ class CharacterTimeline:
         return left if self._prompts.asked_for(entry) else PATIENCE * left
 
     def postpone(self, now: float) -> None:
-        """The model had no room: ask again a little later."""
+        """The model took no request, as it does when the server ends: ask again a little later, without losing the place in line."""
         self.pending = None
         self._retry_at = now + RETRY_SECONDS
 
