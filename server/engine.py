@@ -7,11 +7,11 @@ residual tokens, decoding, then joint positions, solved rotations and a place in
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -49,6 +49,9 @@ _TORSO = ("spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
 _TORSO_SECONDS = 0.075
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
 
+Clip = TypeVar("Clip", bound=Sized)
+Made = TypeVar("Made")
+
 
 class Engine:
     """A loaded bundle that answers :class:`MotionRequest`. Use it from one thread at a time (a lock makes sure)."""
@@ -78,7 +81,7 @@ class Engine:
         self._device = bundle.mean.device
         self._static_shapes = static_shapes
         self.stopwatch = Stopwatch()
-        """Times the stages `text`, `length`, `base`, `residual`, `decode` and `solve` of a batch."""
+        """Times the stages `text`, `length`, `encode`, `base`, `residual`, `decode` and `solve` of a batch."""
 
     def memory(self) -> dict[str, int]:
         """Bytes of the GPU that tensors use (`allocated`) and that this process holds (`reserved`); empty on a CPU."""
@@ -137,7 +140,7 @@ class Engine:
         with self._lock, torch.inference_mode():
             with self.stopwatch("text"):
                 cond = self._text.encode([text]).to(self._device)
-            kept = self._encode(padded)[None]  # (1, N, Q)
+            kept = self._encode([padded])[0][None]  # (1, N, Q)
             mask = torch.from_numpy(edited).to(self._device)[None]
             request = MotionRequest(text, seed=seed, guidance=guidance, steps=steps)
             indices = self._sample(kept, mask, cond, [tokens], [_Draw.of(request, self._sampling)])
@@ -201,10 +204,11 @@ class Engine:
         layers = self.bundle.rvq.config.quantizers
         kept = torch.full((len(requests), max(lengths), layers), -1, dtype=torch.int64, device=self._device)
         mask = torch.ones(kept.shape[:2], dtype=torch.bool, device=self._device)
-        for at, context in enumerate(contexts):
-            if context is not None:
-                kept[at, : known[at]] = self._encode(context.features)
-                mask[at, : known[at]] = False
+        continued = [at for at, context in enumerate(contexts) if context is not None]
+        clips = [context.features for context in contexts if context is not None]
+        for at, tokens in zip(continued, self._encode(clips), strict=True):
+            kept[at, : known[at]] = tokens
+            mask[at, : known[at]] = False
         indices = self._sample(kept, mask, cond, lengths, draws)
         features = self._decode([row[:length] for row, length in zip(indices, lengths, strict=True)])
         motions = []
@@ -243,9 +247,17 @@ class Engine:
             result.append(int(np.clip(wanted, round(MIN_SECONDS * self.fps) if request.frames is None else 1, room)))
         return result
 
-    def _encode(self, features: Array) -> Tensor:
-        motion = torch.from_numpy(np.asarray(features, dtype=np.float32)).to(self._device)
-        return self.bundle.rvq.encode(self.bundle.normalise(motion)[None]).indices[0]  # (N, Q)
+    def _encode(self, clips: Sequence[Array]) -> list[Tensor]:
+        """Tokens (N, Q) of each clip's features (T, C), a whole number of tokens long."""
+
+        def encode(group: Sequence[Array]) -> Tensor:
+            motion = torch.from_numpy(np.stack(group).astype(np.float32)).to(self._device)
+            return self.bundle.rvq.encode(self.bundle.normalise(motion)).indices
+
+        if not clips:
+            return []
+        with self.stopwatch("encode"):
+            return _by_length(clips, encode)
 
     def _sample(
         self, kept: Tensor, mask: Tensor, cond: Tensor, lengths: Sequence[int], draws: Sequence[_Draw]
@@ -295,17 +307,13 @@ class Engine:
         return indices[:batch, :tokens]
 
     def _decode(self, clips: Sequence[Tensor]) -> list[Array]:
-        """Features (T, C) of each clip's tokens (N, Q).
+        """Features (T, C) of each clip's tokens (N, Q)."""
 
-        Clips of one length share a batch; others would need padding, which reaches into the last frames.
-        """
-        made: dict[int, Array] = {}
+        def decode(group: Sequence[Tensor]) -> Array:
+            return self.bundle.denormalise(self.bundle.rvq.decode(torch.stack(list(group)))).double().cpu().numpy()
+
         with self.stopwatch("decode"):
-            for length in {len(clip) for clip in clips}:
-                group = [at for at, clip in enumerate(clips) if len(clip) == length]
-                features = self.bundle.denormalise(self.bundle.rvq.decode(torch.stack([clips[at] for at in group])))
-                made |= dict(zip(group, features.double().cpu().numpy(), strict=True))
-        return [made[at] for at in range(len(clips))]
+            return _by_length(clips, decode)
 
     def _solve(self, clips: Sequence[Array]) -> list[solver.Solved]:
         """Local rotations and roots of each clip's features (T, C), in its own place and heading; ``globals`` are not smoothed."""
@@ -388,6 +396,15 @@ def load_text_encoder(bundle: Bundle, folder: Path, device: str, clip_weights: P
     if bundle.config.text_encoder == "embedded":
         return load_embedded_text(folder, device)
     return ClipTextEncoder.load(clip_weights or cached_clip(), device)
+
+
+def _by_length(clips: Sequence[Clip], call: Callable[[Sequence[Clip]], Iterable[Made]]) -> list[Made]:
+    """What ``call`` makes of each clip: those of one length share a batch, as padding would reach into the last frames."""
+    made: dict[int, Made] = {}
+    for length in {len(clip) for clip in clips}:
+        group = [at for at, clip in enumerate(clips) if len(clip) == length]
+        made |= dict(zip(group, call([clips[at] for at in group]), strict=True))
+    return [made[at] for at in range(len(clips))]
 
 
 def next_size(count: int, sizes: Sequence[int]) -> int:

@@ -31,7 +31,10 @@ PATIENCE: Final = 40.0
 """So much longer may idle motion and repetitions take than what a client asked for: to stand still a while does less harm."""
 RETRY_SECONDS: Final = 0.25
 FAILED_IDLE_SECONDS: Final = 2.0
-HOLD_SECONDS: Final = 1.0
+HOLD_SECONDS: Final = 5.0
+"""So much rest is planned at a time where there is no other motion; it costs little more than less of it."""
+DRY_SECONDS: Final = 0.1
+"""With fewer seconds of planned motion left rest is planned behind it. Motion that still comes in time replaces it unseen."""
 LOOK_SECONDS: Final = 0.25
 """So long, at most, is not looked whether more motion is wanted when nothing happens; it costs something each time."""
 FORGET_SECONDS: Final = 0.5
@@ -80,6 +83,7 @@ class CharacterTimeline:
         self._segments: list[_Segment] = []
         self._starts: list[int] = []  # client frames of these
         self._ends_at = 0  # the first client frame with which a prompt may end
+        self._rest_at: int | None = None  # the model frame from which on there is but rest
         self._known = -1  # version of the track that the last two are of
         self._wanted_since: float | None = None  # what the model is to be asked for next, or has been
         self._retry_at = -math.inf
@@ -195,13 +199,16 @@ class CharacterTimeline:
         if self.pending is not None or now < self._plan_at or now < self._retry_at or self.paused:
             return None
         position = self._track.model_time(self._clock.position(now))
-        wanted = self._planner.next(
-            position, self._track.end, lambda: self._first_changeable(now, self._latency.reserve)
-        )
+
+        def earliest() -> int:
+            return self._first_changeable(now, self._latency.reserve)
+
+        end = self._track.end if self._rest_at is None else max(self._rest_at, earliest())
+        wanted = self._planner.next(position, end, earliest)
         if wanted is None:
             if not self._track.is_even:
                 return None  # it cannot be told when more will be wanted
-            left = self._planner.left(position, self._track.end) / (FASTEST * self._settings.fps)
+            left = self._planner.left(position, end) / (FASTEST * self._settings.fps)
             self._plan_at = now + min(left, LOOK_SECONDS)
             return None
         entry, splice = wanted
@@ -249,6 +256,7 @@ class CharacterTimeline:
         late = pending.splice < earliest
         splice = max(pending.splice, earliest)
         first = self._track.splice(splice, result, place=late or request.context is None)
+        self._rest_at = None
         self._segments = [segment for segment in self._segments if segment.start < splice]
         self._segments.append(_Segment(splice, entry))
         self._next = min(self._next, first)
@@ -275,7 +283,7 @@ class CharacterTimeline:
             # Stale frames are skipped, but not for good before others are sent: a client may turn out to have waited for them.
             first = max(first, math.floor(self._clock.position(now)) + 1)
         while track.made < end and track.reach(end) < end:
-            self._extend()
+            self._rest()
         if self._known != track.version:
             self._look_anew()
         runs: list[Run] = []
@@ -295,13 +303,20 @@ class CharacterTimeline:
     def made_ahead(self, now: float) -> float:
         """Seconds of frames that are made beyond those due, negative when some of these are not; infinite when no more can be."""
         track = self._track
-        if track.end == 0 or self.paused or track.made >= track.can_make:
+        if track.end == 0 or self.paused:
             return math.inf
-        return (track.made - self._due_end(now)) / self._settings.frame_rate
+        seconds = (track.made - self._due_end(now)) / self._settings.frame_rate
+        return math.inf if track.made >= track.can_make and seconds >= DRY_SECONDS else seconds
 
     def to_make(self, now: float, ahead: float) -> tuple[Track, int]:
-        """The track, and up to which frame it is to be made to have all that is due and ``ahead`` seconds more."""
-        return self._track, self._due_end(now) + math.ceil(ahead * self._settings.frame_rate)
+        """The track, and up to which frame it is to be made to have all that is due and ``ahead`` seconds more.
+
+        Where the planned motion is about to run out, rest is planned behind it.
+        """
+        due = self._due_end(now)
+        if self._track.can_make < due + DRY_SECONDS * self._settings.frame_rate:
+            self._rest()
+        return self._track, due + math.ceil(ahead * self._settings.frame_rate)
 
     def _due_end(self, now: float) -> int:
         """One past the last frame that is due; what was overwritten is due at once."""
@@ -324,7 +339,9 @@ class CharacterTimeline:
                 yield Run(low, segment.entry.id if segment.entry else None, self._track.blocks(low, until, encoding))
                 low = until
 
-    def _extend(self) -> None:
-        """The planned motion has run out before the model answered, or is to be held: come to rest."""
-        self._segments.append(_Segment(self._track.end, None))
+    def _rest(self) -> None:
+        """The planned motion runs out before the model has answered, or is to be held: come to rest."""
+        if self._rest_at is None:
+            self._rest_at = self._track.end
+            self._segments.append(_Segment(self._rest_at, None))
         self._track.hold(math.ceil(HOLD_SECONDS * self._settings.fps))

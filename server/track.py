@@ -34,7 +34,7 @@ from server.pace import FASTEST, Pace
 
 # Frames are locked in blocks whose ends depend on the clock; what is locked must not, so nothing looks at what follows.
 _CAUSAL: Final = ContactSettings(least_contact=0.0, least_gap=0.0)
-MARGIN_SECONDS: Final = 0.3
+MARGIN_SECONDS: Final = 1.0
 """Frames that are asked for and not made yet are made with so many more: one by one they would cost many times as much."""
 
 

@@ -50,7 +50,7 @@ def test_each_stage_of_a_call_is_timed(engine: Engine):
         engine.stopwatch.told = None
     stages = [name for name, _ in told]
     assert stages[:6] == ["text", "length", "base", "residual", "decode", "solve"]
-    assert stages[6:] == ["text", "base", "residual", "decode", "solve"]
+    assert stages[6:] == ["text", "encode", "base", "residual", "decode", "solve"]
     assert all(seconds > 0 for _, seconds in told)
 
 

@@ -266,7 +266,7 @@ def test_what_is_made_ahead_and_comes_too_late_is_asked_again_and_the_character_
     player.play(4.0)
     player.timeline.deliver(LateError("too much to do"), player.now)
     player.play(timeline.RETRY_SECONDS + 0.1)
-    assert player.timeline.pending.need.within <= timeline.PATIENCE * timeline.HOLD_SECONDS < first
+    assert player.timeline.pending.need.within == timeline.PATIENCE * AT_ONCE_SECONDS < first
     player.answering = True
     player.play(2.0)
     assert "failed" not in player.status("a")
