@@ -102,7 +102,10 @@ class Batcher:
                 del self._running[key]
 
     def stop(self, timeout: float) -> bool:
-        """Refuses new requests, drops waiting ones and waits for the call in progress; False when that takes longer."""
+        """Refuses new requests, drops waiting ones, waits for the call in progress and ends the engine.
+
+        False when the call takes longer; an engine in a process of its own is ended all the same.
+        """
         with self._changed:
             self._stopping = True
             self._line.clear()
@@ -110,7 +113,9 @@ class Batcher:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        return not self._thread.is_alive()
+        ended = not self._thread.is_alive()
+        self._calls.close()
+        return ended
 
     def _run(self) -> None:
         while True:

@@ -47,6 +47,8 @@ _CONTEXT_TOKENS = 8  # 1.6 s of what went before fixes the pace and the phase of
 # three times as fast as people's. These turn slowly (99.9 % of the time under 190 degrees/s) and lose nothing by it.
 _TORSO = ("spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
 _TORSO_SECONDS = 0.075
+_SMALL_LATENT = 256  # of transformers whose operations are too short to be shared out among threads
+_REQUESTS_A_THREAD = 8
 _SEAM_FRAMES = 6  # over which an edit's ends are bent onto the frames around it
 
 Clip = TypeVar("Clip", bound=Sized)
@@ -80,6 +82,8 @@ class Engine:
         self._lock = threading.Lock()
         self._device = bundle.mean.device
         self._static_shapes = static_shapes
+        self.most_threads: int | None = None
+        """CPU threads that a call takes where it has work for so many; None: as many as torch is set to."""
         self.stopwatch = Stopwatch()
         """Times the stages `text`, `length`, `encode`, `base`, `residual`, `decode` and `solve` of a batch."""
 
@@ -167,6 +171,9 @@ class Engine:
         return Motion(root, rotations, self._contacts(features, rotations, root), features, heading)
 
     def _generate_all(self, requests: Sequence[MotionRequest]) -> list[Motion]:
+        if self.most_threads is not None:
+            large = self.bundle.masked.config.latent > _SMALL_LATENT
+            torch.set_num_threads(useful_threads(len(requests), self.most_threads, large=large))
         with self._lock, torch.inference_mode():
             with self.stopwatch("text"):
                 cond = self._text.encode([request.text for request in requests]).to(self._device)
@@ -387,8 +394,18 @@ def load_engine(
 def load_proved(folder: Path, device: str = "auto", precision: Precision = "auto") -> Engine:
     """As :func:`load_engine`, proved by one motion; it also pays for lazy set-up inside torch, better here than in a game."""
     engine = load_engine(folder, device, precision=precision)
+    engine.most_threads = torch.get_num_threads()
     engine.generate([MotionRequest("a person stands still", frames=20)])
     return engine
+
+
+def useful_threads(requests: int, most: int, *, large: bool) -> int:
+    """How many of ``most`` CPU threads make so many motions at once best.
+
+    A small model alone is as fast on one thread as on two, which take twice the processor time; a batch gains by more, and leaves
+    one core to the rest of the server. A ``large`` one takes all.
+    """
+    return most if large else max(1, min(requests // _REQUESTS_A_THREAD, most - 1))
 
 
 def load_text_encoder(bundle: Bundle, folder: Path, device: str, clip_weights: Path | None = None) -> TextEncoder:

@@ -5,6 +5,7 @@ Runs in the model thread only, but for `problem`. Nothing here knows who asked.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,10 @@ Load = Callable[[], MotionEngine]
 
 class GenerationError(RuntimeError):
     """The engine failed on a request, or took too long."""
+
+
+class EngineGoneError(GenerationError):
+    """The process that the engine ran in has ended, or was ended."""
 
 
 class LateError(GenerationError):
@@ -92,6 +97,9 @@ class ModelCalls:
         """A motion for each request, or why there is none. A request that fails takes no other with it."""
         results: dict[int, Result] = {}
         waiting = self._batches(requests)
+        again: list[
+            int
+        ] = []  # a batch in the middle of which the engine went: once that may have had nothing to do with it
         while waiting:
             batch = waiting.pop(0)
             if self._failures >= SUSPICIOUS_FAILURES and not self._still_works():
@@ -99,6 +107,13 @@ class ModelCalls:
             try:
                 with self._observer.batch(len(batch)):
                     made = self._call([requests[at] for at in batch])
+            except EngineGoneError as error:
+                LOG.critical("%s; it is started again", error)
+                if not self.revive():
+                    results |= dict.fromkeys([*batch, *itertools.chain(*waiting)], error)
+                    break
+                waiting[:0] = self._after_failure(batch, error, results) if batch == again else [batch]
+                again = batch
             except Exception as error:
                 waiting[:0] = self._after_failure(batch, error, results)
             else:
@@ -107,26 +122,32 @@ class ModelCalls:
                 results |= dict(zip(batch, motions, strict=True))
         return [results[at] for at in range(len(requests))]
 
-    def revive(self) -> None:
-        """Loads the model again, as often as it takes, with growing pauses; gives up only when the server stops."""
+    def revive(self) -> bool:
+        """Loads the model again, as often as it takes, with growing pauses; gives up, False, only when the server stops."""
         self._failures = 0
         if self._load is None:
-            return
+            return True
         self._reviving = True
-        delay = FIRST_DELAY_SECONDS
+        delay = 0.0
         try:
-            while True:
+            self.close()
+            while self._wait(delay):
                 try:
                     self._engine = self._watched(_alike(self._load(), self._engine))
                     LOG.warning("the model was loaded again")
-                    return
+                    return True
                 except Exception as error:
+                    delay = min(max(2.0 * delay, FIRST_DELAY_SECONDS), LONGEST_DELAY_SECONDS)
                     LOG.error("the model cannot be loaded again: %s; next attempt in %g s", error, delay)
-                if not self._wait(delay):
-                    return
-                delay = min(2.0 * delay, LONGEST_DELAY_SECONDS)
+            return False
         finally:
             self._reviving = False
+
+    def close(self) -> None:
+        """Ends the engine where it has something to end. From any thread."""
+        end = getattr(self._engine, "close", None)
+        if callable(end):
+            end()
 
     def _watched(self, engine: MotionEngine) -> MotionEngine:
         """The engine, its stages told to the observer if it times them."""

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import socket
 import sys
@@ -18,7 +19,7 @@ from server.app import Cluster, serve
 from server.certificates import Certificates
 from server.commands import UsageError
 from server.config import ServeConfig, is_loopback
-from server.engine import load_proved
+from server.engine_process import EngineProcess, LoadModel
 from server.memory import settle_allocator
 from server.motion.motion import MotionEngine
 from server.observer import Observer
@@ -28,6 +29,8 @@ from server.signals import stop_event
 
 LOG = logging.getLogger(__name__)
 SHORT_SECRET: Final = 16
+STUCK: Final = 2.0
+"""A call of the model that takes so many times as long as clients wait for it will not end any more."""
 
 
 def run_server(args: argparse.Namespace) -> int:
@@ -43,9 +46,15 @@ def run_server(args: argparse.Namespace) -> int:
     _check_address(config)
     logs.configure(config.log_level, config.log_format)
     _warn(config)
-    with _observers(config) as observers, _engine(config, args) as engine:
+    start = functools.partial(
+        EngineProcess,
+        LoadModel(args.model, args.device, args.precision),
+        STUCK * config.generation_timeout,
+        functools.partial(logs.configure, config.log_level, config.log_format),
+    )
+    with _observers(config) as observers, _engine(config, args, start) as engine:
         try:
-            asyncio.run(_serve(config, engine, lambda: load_proved(args.model, args.device, args.precision), observers))
+            asyncio.run(_serve(config, engine, start, observers))
         except OSError as error:
             raise _address_error(config, error) from error
     print("stopped")
@@ -83,14 +92,16 @@ def _observers(config: ServeConfig) -> Iterator[list[Observer]]:
 
 
 @contextlib.contextmanager
-def _engine(config: ServeConfig, args: argparse.Namespace) -> Iterator[MotionEngine | Cluster]:
+def _engine(
+    config: ServeConfig, args: argparse.Namespace, start: Callable[[], EngineProcess]
+) -> Iterator[MotionEngine | Cluster]:
     """The model, loaded, or the engines elsewhere; UsageError when there are none."""
     started = time.monotonic()
     if config.engine == "local":
         _say(f"loading {args.model.name} ...")
-        engine = load_proved(args.model, args.device, args.precision)
-        _say(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s")
-        yield engine
+        with contextlib.closing(start()) as engine:
+            _say(f"model {engine.name!r} ready in {time.monotonic() - started:.1f} s")
+            yield engine
         return
     try:
         from server.cluster.connect import ClusterError, connected

@@ -34,7 +34,7 @@ SIDE_ROOMS = {
 EXTRA_DOORS = {
     "motion": ("files", "sentences"),
     "engine": ("models", "observer", "cache", "precision"),
-    "batcher": ("observer",),
+    "batcher": ("observer", "memory", "precision"),
     "session": ("config", "observer", "sentences"),
     "connection": ("config", "observer", "logs"),
     "app": ("config", "observer", "logs", "memory"),
@@ -73,6 +73,7 @@ ROOM_OF = {
     "ticks": "connection",
     "model_calls": "batcher",
     "backend": "batcher",
+    "engine_process": "batcher",
     "line": "batcher",
     "characters": "session",
     "clip_requests": "session",
@@ -204,7 +205,7 @@ def test_the_picture_in_the_readme_is_true():
     ("statement", "left_out"),
     [
         ("import server.cli", "numpy scipy torch safetensors open_clip torchvision websockets pydantic ray"),
-        ("import server.serving", "ray"),
+        ("import server.serving", "torch safetensors ray"),
         ("import protocol.client, protocol.schema", "scipy torch server"),
         ("import server.play", "scipy torch safetensors open_clip"),
     ],
@@ -221,7 +222,7 @@ def test_the_embedded_model_needs_no_open_clip(tmp_path: Path):
     statement = (
         f"import pathlib, sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import tiny_bundle, server.serving as s; "
         f"folder = tiny_bundle.write_tiny_bundle(pathlib.Path({str(tmp_path)!r})); "
-        "s.load_proved(folder, 'cpu')"
+        "s.LoadModel(folder, 'cpu')()"
     )
     assert loaded(statement, "open_clip torchvision timm huggingface_hub") == ""
 

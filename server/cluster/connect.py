@@ -24,10 +24,11 @@ from ray.serve.schema import ApplicationStatus
 
 from server.app import Cluster
 from server.backend import Need
-from server.cluster.engines import APP, EngineSettings, Load, application, ongoing
+from server.cluster.engines import APP, EngineSettings, application, ongoing
 from server.cluster.registry import Registry
 from server.cluster.remote import EngineLostError, RemoteBackend
 from server.config import ServeConfig
+from server.engine_process import LoadModel
 from server.greeting import ModelInfo
 from server.handover import TAKE_SECONDS, StoreError
 from server.model_calls import Request, Result
@@ -119,7 +120,7 @@ def _engines(
         say(f"starting {settings.replicas} engines in Ray ...")
         serve.start(proxy_location="Disabled")
         target = RunTarget(
-            application(load or Load(settings.model, device, precision), settings), APP, route_prefix=None
+            application(load or LoadModel(settings.model, device, precision), settings), APP, route_prefix=None
         )
         serve.run_many([target], wait_for_applications_running=False)
     else:

@@ -19,6 +19,7 @@ from ray.serve import Application
 from server.backend import Deliver, Need
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
+from server.engine_process import LoadModel
 from server.greeting import ModelInfo
 from server.memory import settle_allocator
 from server.model_calls import GenerationError, Request, Result
@@ -127,19 +128,7 @@ def application(load: Callable[[], MotionEngine], settings: EngineSettings) -> A
 def build(args: dict[str, Any]) -> Application:
     """For a Serve config file: ``import_path: server.cluster.engines:build``, ``args`` those of :class:`EngineSettings`."""
     settings = EngineSettings.model_validate(args)
-    return application(Load(settings.model, settings.device, settings.precision), settings)
-
-
-class Load:
-    """Loads a model in the process that calls it."""
-
-    def __init__(self, model: Path, device: str, precision: Precision) -> None:
-        self._model, self._device, self._precision = model, device, precision
-
-    def __call__(self) -> MotionEngine:
-        from server.engine import load_proved
-
-        return load_proved(self._model, self._device, self._precision)
+    return application(LoadModel(settings.model, settings.device, settings.precision), settings)
 
 
 def _deliver(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Result]) -> Deliver:

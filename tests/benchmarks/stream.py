@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import multiprocessing
 import os
 import random
@@ -41,13 +42,12 @@ from protocol.skeleton import default_skeleton
 from server.app import serve
 from server.cache import EMBEDDED
 from server.config import ServeConfig
-from server.engine import Engine, load_engine, usable_device
+from server.engine_process import EngineProcess
 from server.memory import settle_allocator
 from server.motion import rotation as rot
 from server.motion.human_limits import top_speeds
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.motion.transition import place_after
-from tests.benchmarks.generate import momask_size, random_model
 from tests.benchmarks.light_client import LightClient
 from tests.benchmarks.turns import Turns, timed_loop
 
@@ -99,7 +99,7 @@ class StoredEngine:
 
 class Usage(NamedTuple):
     """CPU seconds used so far, the largest resident memory and that of now, MiB (0 where the system does not say), and when
-    that was, in seconds."""
+    that was, in seconds. What processes share counts for each; the largest is the sum of each one's."""
 
     cpu: float
     memory: float
@@ -108,15 +108,25 @@ class Usage(NamedTuple):
 
 
 def usage() -> Usage:
-    """Of this process."""
-    try:
-        import resource
-    except ImportError:
+    """Of this process and of those that it has started with multiprocessing, such as the model's (on Linux; else of this one)."""
+    processes = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid is not None)]
+    if not Path("/proc/self/stat").exists():
         return Usage(time.process_time(), 0.0, 0.0, time.perf_counter())
-    pages = Path("/proc/self/statm")
-    resident = int(pages.read_text().split()[1]) * resource.getpagesize() / 2**20 if pages.exists() else 0.0
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Usage(time.process_time(), largest, resident, time.perf_counter())
+    cpu = sum(map(_cpu_seconds, processes))
+    largest, resident = (sum(_mebibytes(process, line) for process in processes) for line in ("VmHWM", "VmRSS"))
+    return Usage(cpu, largest, resident, time.perf_counter())
+
+
+def _cpu_seconds(process: int) -> float:
+    times = (
+        Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    )  # user and system, in clock ticks
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
+def _mebibytes(process: int, line: str) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition(f"{line}:")[2].split()[0]) / 1024
 
 
 def use_core(core: int | None) -> None:
@@ -129,18 +139,24 @@ def make_engine(model: str | None, device: str) -> MotionEngine:
     """Of a folder, or with random weights of the published size; None is the stored motion."""
     if model is None:
         return StoredEngine()
+    # Here, as the server's own process has no torch.
+    from server.engine import Engine, load_proved, usable_device
+    from tests.benchmarks.generate import momask_size, random_model
+
     if model != PUBLISHED_SIZE:
-        return load_engine(Path(model), device)
+        return load_proved(Path(model), device)
     device = usable_device(device)
-    return Engine(*random_model(momask_size(), device, fast=True), static_shapes=device.startswith("cuda"))
+    engine = Engine(*random_model(momask_size(), device, fast=True), static_shapes=device.startswith("cuda"))
+    engine.generate([MotionRequest("a person stands still", frames=20)])
+    return engine
 
 
 def run_server(pipe: Pipe, model: str | None, device: str, core: int | None) -> None:
     """The server process: says its URL, answers "usage", ends on "stop"."""
     settle_allocator()
     use_core(core)
-    engine = make_engine(model, device)
-    engine.generate([MotionRequest("a person stands still", frames=20)])
+    load = functools.partial(make_engine, model, device)
+    engine = load() if model is None else EngineProcess(load)  # as `motionbridge serve` has it
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -186,7 +202,7 @@ async def running(model: str | None, device: str, core: int | None) -> AsyncIter
     """A server process, ended on the way out."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=run_server, args=(theirs, model, device, core), daemon=True)
+    process = context.Process(target=run_server, args=(theirs, model, device, core))
     process.start()
     try:
         if not await asyncio.to_thread(ours.poll, 600.0):

@@ -33,7 +33,7 @@ sys.exit(cli.main({argv!r}))
 """
 
 COMMANDS = {
-    "serve": (["serve", "--port", "0"], "server.serving:load_proved", ""),
+    "serve": (["serve", "--port", "0"], "server.serving:EngineProcess", ""),
     "play": (["play", "a person waves"], "server.play:connect", "async"),
     "generate": (["generate", "a person bows", "-o", "bow.bvh"], "server.engine:load_engine", ""),
     "prepare": (["prepare", "bvh", "a", "b"], "server.training.prepare:prepare", ""),

@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_with_growing_pauses(caplog
     calls = ModelCalls(Broken(), 4, load, wait=lambda seconds: pauses.append(seconds) or True)
     assert calls.problem() is None
     calls.revive()
-    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert pauses == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     assert problems == ["the model is being loaded again"] * 8
     assert calls.problem() is None
     assert isinstance(calls.make(asked("walk"))[0], Motion)
