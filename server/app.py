@@ -29,11 +29,12 @@ from server.batcher import Batcher
 from server.certificates import Certificates
 from server.config import ServeConfig
 from server.connection import MOVED, Connection
-from server.greeting import ModelInfo, server_version
+from server.greeting import server_version
 from server.handover import Handover, SessionStore
 from server.latency import Latency
 from server.memory import Garbage, freeze
 from server.metrics import Metrics, Snapshot
+from server.model_info import ModelInfo
 from server.motion.motion import MotionEngine
 from server.motion.steps import Steps
 from server.observer import Observer, Observers

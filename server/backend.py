@@ -1,4 +1,4 @@
-"""What the server needs of whatever makes its motions: the model thread of this process, or engines that run elsewhere."""
+"""What the server needs of whatever makes its motions: the only engine here, or engines that run elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model thread: gathers the requests of all sessions for a few milliseconds and makes one batched call.
+"""The model thread: gathers the requests of all sessions for a few milliseconds and makes one batched call of the engine.
 
 What the engine does wrong ends in `ModelCalls`; whatever else ends the thread's work is reported, and the work begun again.
 """
@@ -17,11 +17,6 @@ from server.motion.motion import MotionEngine
 from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
-
-
-def can_edit(engine: MotionEngine) -> bool:
-    """Whether the engine has what :class:`EditingEngine` asks."""
-    return callable(getattr(engine, "edit", None)) and callable(getattr(engine, "motion_from_pose", None))
 
 
 class Batcher:
@@ -64,7 +59,7 @@ class Batcher:
         return self._calls.memory()
 
     def replicas(self) -> dict[str, int]:
-        """Empty: the only engine is in this process."""
+        """Empty: the only engine is this one."""
         return {}
 
     def problem(self) -> str | None:

@@ -13,10 +13,10 @@ from protocol.messages import Control, Error, Playhead, Prompt, Steer, Timeline,
 from server.access import Account
 from server.clips import model_frames
 from server.config import ServeConfig
-from server.greeting import ModelInfo
 from server.jobs import Jobs
 from server.latency import Latency
 from server.model_calls import Result
+from server.model_info import ModelInfo
 from server.motion.steering import Target
 from server.observer import Journal
 from server.planning import TimelineSettings

@@ -11,9 +11,9 @@ from protocol.poses import Encoding
 from server.backend import Need
 from server.clips import ClipEdit, generate_request, generated_clip
 from server.config import ServeConfig
-from server.greeting import ModelInfo
 from server.jobs import Jobs
 from server.model_calls import Request, Result
+from server.model_info import ModelInfo
 from server.motion.in_turn import following
 from server.motion.motion import Motion, MotionRequest
 from server.refusals import id_in_use, refusal

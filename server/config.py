@@ -136,11 +136,12 @@ class ServeConfig(BaseModel):
     batch_window_seconds: Annotated[float, Field(ge=0.0, le=0.25)] = 0.005
     """How long the model waits for more requests to share a batch."""
     max_batch: Annotated[int, Field(ge=1, le=256)] = 16
+    """Requests in one call of the model at most; fewer where it would take more than half a second for them."""
     max_waiting: Annotated[int, Field(ge=1, le=4096)] = 256
     """Requests waiting for the model; with more, clips are refused as `busy`. Characters have one each, and are let in."""
 
     engine: Literal["local", "ray"] = "local"
-    """Where motion is made: in this process, or by Ray Serve on one or more machines."""
+    """Where motion is made: on this machine, in a process of its own, or by Ray Serve on one or more machines."""
     ray_address: Annotated[str, Field(min_length=1)] | None = None
     """Of a Ray cluster: `auto` is the one of this machine, None the one in RAY_ADDRESS or else one of the server's own."""
     ray_seconds: Annotated[float, Field(gt=0.0, le=3600.0)] = 300.0

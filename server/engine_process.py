@@ -17,15 +17,15 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
-from protocol.skeleton import Skeleton
-from server.batcher import can_edit
 from server.memory import freeze, settle_allocator
 from server.model_calls import EngineGoneError, GenerationError
+from server.model_info import ModelInfo
 from server.motion.motion import Motion, MotionEngine, MotionRequest
 from server.precision import Precision
 from server.stopwatch import Stopwatch
@@ -36,18 +36,6 @@ LOAD_SECONDS: Final = 600.0
 END_SECONDS: Final = 2.0
 """Within which an idle process ends by itself."""
 STOP_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
-
-
-class Pipe(Protocol):
-    """What both kinds of connection in :mod:`multiprocessing.connection` have."""
-
-    def poll(self, timeout: float | None) -> bool: ...
-
-    def recv(self) -> Any: ...
-
-    def send(self, message: Any) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,19 +50,6 @@ class LoadModel:
         from server.engine import load_proved
 
         return load_proved(self.model, self.device, self.precision)
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What the server must know of the engine."""
-
-    name: str
-    fps: float
-    skeleton: Skeleton
-    max_frames: int
-    context_frames: int
-    one_action: bool
-    edits: bool
 
 
 @dataclass(frozen=True)
@@ -105,8 +80,7 @@ class EngineProcess:
         self._memory: dict[str, int] = {}
         self._busy = True
         self._closing = threading.Lock()
-        ours, theirs = context.Pipe()
-        self._pipe: Pipe = ours
+        self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=_work, args=(theirs, load, prepare), name="motionbridge-model", daemon=True
         )
@@ -188,7 +162,7 @@ class EngineProcess:
         return f"exit code {self._process.exitcode}"
 
 
-def _work(pipe: Pipe, load: Callable[[], MotionEngine], prepare: Callable[[], object] | None) -> None:
+def _work(pipe: Connection, load: Callable[[], MotionEngine], prepare: Callable[[], object] | None) -> None:
     """The process: says what engine it has, then answers calls until it is told to end or nobody is there any more."""
     for name in STOP_SIGNALS:  # sent to all processes of a terminal or a service: when to end is the server's business
         if hasattr(signal, name):
@@ -202,8 +176,7 @@ def _work(pipe: Pipe, load: Callable[[], MotionEngine], prepare: Callable[[], ob
         except Exception as error:
             pipe.send(_portable(error))
             return
-        edits, frames = can_edit(engine), (engine.max_frames, engine.context_frames)
-        pipe.send(_Told(engine.name, engine.fps, engine.skeleton, *frames, engine.one_action, edits))
+        pipe.send(ModelInfo.of(engine))
         freeze()
         while (call := pipe.recv()) is not None:
             pipe.send(_answer(engine, *call))

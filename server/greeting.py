@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import dataclass
 from typing import Final, cast
 
 from protocol import limits
 from protocol.codec import unpack, validate_client
 from protocol.errors import ErrorCode, MessageTooBigError, ProtocolError, shown
 from protocol.messages import Hello, Limits, SkeletonTable, Welcome
-from protocol.skeleton import Skeleton
 from server.access import HelloError
-from server.batcher import can_edit
 from server.config import Quota, ServeConfig
-from server.motion.motion import MotionEngine
-from server.sentences import actions
+from server.model_info import ModelInfo
 
 SERVER_NAME: Final = "motionbridge"
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a session must know of the engine: rates in frames per second, lengths in its frames."""
-
-    name: str
-    fps: float
-    skeleton: Skeleton
-    max_frames: int
-    context_frames: int
-    edits: bool
-    one_action: bool = False
-
-    def actions(self, text: str) -> tuple[str, ...]:
-        """A sentence as the model is to be asked for it: taken apart where it learnt only sentences of one action."""
-        return actions(text) if self.one_action else (text,)
-
-    @classmethod
-    def of(cls, engine: MotionEngine) -> ModelInfo:
-        """That of an engine."""
-        frames = engine.max_frames, engine.context_frames
-        return cls(engine.name, engine.fps, engine.skeleton, *frames, can_edit(engine), engine.one_action)
 
 
 def read_hello(data: bytes | str) -> Hello:

@@ -34,7 +34,7 @@ class Snapshot(NamedTuple):
     gpu_memory: Mapping[str, int]
     """Bytes by kind; empty without a GPU."""
     replicas: Mapping[str, int] = {}
-    """Engines that run elsewhere, by state; empty when the model is in this process."""
+    """Engines that run elsewhere, by state; empty when the only one is here."""
 
 
 class Metrics(Observer):

@@ -24,6 +24,10 @@ SUSPICIOUS_FAILURES: Final = 3
 """Calls that failed one after the other, none between them that did not, after which the model itself is tried."""
 CALLS_BEFORE_GROWTH: Final = 64
 """Full batches without a fault after which the next may be larger by one, once memory had run out."""
+BATCH_SECONDS: Final = 0.5
+"""A call is given no more requests than it can be expected to make in so long: a prompt that comes in the middle waits for its end."""
+NEWEST: Final = 0.2
+"""The weight of the newest call in the mean of how long a request takes."""
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 30.0
 _TRIAL: Final = MotionRequest("a person stands still", frames=20)
 
@@ -70,14 +74,15 @@ class ModelCalls:
         self._clock = clock
         self._limit = max_batch
         self._good_calls = 0
+        self._seconds = 0.0  # for each request of a call, of late
         self._failures = 0
         self._began: float | None = None
         self._reviving = False
 
     @property
     def batch_limit(self) -> int:
-        """Requests in one call: fewer than asked for after memory had run out."""
-        return self._limit
+        """Requests in one call: fewer than asked for after memory had run out, or where the model is slow."""
+        return self._limit if self._seconds <= 0.0 else max(1, min(self._limit, int(BATCH_SECONDS / self._seconds)))
 
     def memory(self) -> dict[str, int]:
         """Bytes of the GPU by kind, as the engine tells; empty when it does not. From any thread."""
@@ -108,10 +113,11 @@ class ModelCalls:
                 with self._observer.batch(len(batch)):
                     made = self._call([requests[at] for at in batch])
             except EngineGoneError as error:
-                LOG.critical("%s; it is started again", error)
-                if not self.revive():
+                if not self._wait(0.0):
                     results |= dict.fromkeys([*batch, *itertools.chain(*waiting)], error)
                     break
+                LOG.critical("%s; it is started again", error)
+                self.revive()
                 waiting[:0] = self._after_failure(batch, error, results) if batch == again else [batch]
                 again = batch
             except Exception as error:
@@ -122,11 +128,11 @@ class ModelCalls:
                 results |= dict(zip(batch, motions, strict=True))
         return [results[at] for at in range(len(requests))]
 
-    def revive(self) -> bool:
-        """Loads the model again, as often as it takes, with growing pauses; gives up, False, only when the server stops."""
+    def revive(self) -> None:
+        """Loads the model again, as often as it takes, with growing pauses; gives up only when the server stops."""
         self._failures = 0
         if self._load is None:
-            return True
+            return
         self._reviving = True
         delay = 0.0
         try:
@@ -135,11 +141,10 @@ class ModelCalls:
                 try:
                     self._engine = self._watched(_alike(self._load(), self._engine))
                     LOG.warning("the model was loaded again")
-                    return True
+                    return
                 except Exception as error:
                     delay = min(max(2.0 * delay, FIRST_DELAY_SECONDS), LONGEST_DELAY_SECONDS)
                     LOG.error("the model cannot be loaded again: %s; next attempt in %g s", error, delay)
-            return False
         finally:
             self._reviving = False
 
@@ -209,6 +214,8 @@ class ModelCalls:
             motions = self._engine.generate(cast(Sequence[MotionRequest], requests))
             if len(motions) != len(requests):
                 raise GenerationError(f"the engine gave {len(motions)} motions for {len(requests)} requests")
+            seconds = (self._clock() - self._began) / len(requests)
+            self._seconds += NEWEST * (seconds - self._seconds) if self._seconds else seconds
             return motions
         finally:
             self._began = None

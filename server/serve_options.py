@@ -40,7 +40,7 @@ _ENGINES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
         "--engine",
         {
             "choices": ("local", "ray"),
-            "help": "make motion in this process (default), or by Ray Serve, also on other machines; needs: pip install -e '.[ray]'",
+            "help": "make motion on this machine (default), or by Ray Serve, also on other machines; needs: pip install -e '.[ray]'",
         },
     ),
     ("--ray-address", {"metavar": "HOST:PORT", "help": "join this Ray cluster; auto = that of this machine"}),

@@ -32,10 +32,11 @@ from server.access import Access, Account, HelloError
 from server.characters import Characters, CharactersState, timeline_settings
 from server.clip_requests import ClipRequests
 from server.config import ServeConfig
-from server.greeting import ModelInfo, read_hello, welcome
+from server.greeting import read_hello, welcome
 from server.jobs import Job, Jobs
 from server.latency import Latency
 from server.model_calls import Result
+from server.model_info import ModelInfo
 from server.observer import Journal, Observer
 from server.outbox import Outbox
 from server.planning import TimelineSettings

@@ -12,8 +12,8 @@ from typing import Final
 from protocol.messages import Hello
 from server.access import Access, Account
 from server.config import ServeConfig
-from server.greeting import ModelInfo
 from server.latency import Latency
+from server.model_info import ModelInfo
 from server.observer import Observer
 from server.session import Session, SessionState
 from server.timeline import CharacterTimeline

@@ -34,7 +34,7 @@ SIDE_ROOMS = {
 EXTRA_DOORS = {
     "motion": ("files", "sentences"),
     "engine": ("models", "observer", "cache", "precision"),
-    "batcher": ("observer", "memory", "precision"),
+    "batcher": ("observer", "memory", "precision", "sentences"),
     "session": ("config", "observer", "sentences"),
     "connection": ("config", "observer", "logs"),
     "app": ("config", "observer", "logs", "memory"),
@@ -74,6 +74,7 @@ ROOM_OF = {
     "model_calls": "batcher",
     "backend": "batcher",
     "engine_process": "batcher",
+    "model_info": "batcher",
     "line": "batcher",
     "characters": "session",
     "clip_requests": "session",

@@ -29,9 +29,9 @@ from server.cluster.registry import Registry
 from server.cluster.remote import EngineLostError, RemoteBackend
 from server.config import ServeConfig
 from server.engine_process import LoadModel
-from server.greeting import ModelInfo
 from server.handover import TAKE_SECONDS, StoreError
 from server.model_calls import Request, Result
+from server.model_info import ModelInfo
 from server.motion.motion import MotionEngine
 from server.observer import Observer
 from server.precision import Precision

@@ -20,9 +20,9 @@ from server.backend import Deliver, Need
 from server.batcher import Batcher
 from server.cluster.replica_metrics import ReplicaMetrics
 from server.engine_process import LoadModel
-from server.greeting import ModelInfo
 from server.memory import settle_allocator
 from server.model_calls import GenerationError, Request, Result
+from server.model_info import ModelInfo
 from server.motion.motion import MotionEngine
 from server.precision import Precision
 

@@ -15,8 +15,8 @@ from protocol import codec, limits
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.messages import Frames
 from server.config import ServeConfig
-from server.greeting import ModelInfo
 from server.latency import Latency
+from server.model_info import ModelInfo
 from server.motion.motion import EditRequest
 from server.replies import OUTBOX_MESSAGES
 from server.session import Session

@@ -24,8 +24,8 @@ from server.cache import EMBEDDED
 from server.characters import timeline_settings
 from server.config import ServeConfig
 from server.engine import Engine, load_engine
-from server.greeting import ModelInfo
 from server.latency import Latency
+from server.model_info import ModelInfo
 from server.motion import kinematics
 from server.motion import rotation as rot
 from server.motion.motion import Motion, MotionRequest, concatenate

@@ -11,8 +11,8 @@ from protocol.codec import read_frames, unpack, validate_server
 from protocol.messages import Error, Welcome
 from protocol.skeleton import default_skeleton
 from server.config import ServeConfig
-from server.greeting import ModelInfo
 from server.latency import Latency
+from server.model_info import ModelInfo
 from server.motion.motion import EditRequest
 from server.session import Session
 

@@ -7,7 +7,7 @@ from peer import Peer, greeted, only_error
 from protocol.messages import Clip
 from protocol.poses import pack_poses
 from protocol.skeleton import default_skeleton
-from server.greeting import ModelInfo
+from server.model_info import ModelInfo
 
 
 def test_generate_gives_a_clip():

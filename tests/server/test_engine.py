@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_bundle import write_tiny_bundle
 
-from server.engine import Engine, load_engine, next_size
+from server.engine import Engine, load_engine, next_size, useful_threads
 from server.models.checkpoint import CheckpointError
 from server.motion import kinematics
 from server.motion import rotation as rot
@@ -210,3 +211,33 @@ def test_poses_from_outside_have_the_features_and_heading_of_the_model(engine: E
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path):
     with pytest.raises(CheckpointError, match=r"config\.json is missing"):
         load_engine(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("requests", "most", "large", "threads"),
+    [
+        (1, 8, False, 1),
+        (8, 8, False, 1),
+        (16, 8, False, 2),
+        (64, 8, False, 7),  # one core is left to the rest of the server
+        (64, 2, False, 1),
+        (1, 1, False, 1),
+        (1, 8, True, 8),
+    ],
+)
+def test_a_small_model_takes_no_more_threads_than_it_has_work_for(requests, most, large, threads):
+    assert useful_threads(requests, most, large=large) == threads
+
+
+def test_threads_are_set_only_where_a_server_says_so(engine: Engine):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        engine.generate([MotionRequest("a person walks", frames=20)])
+        assert torch.get_num_threads() == 2
+        engine.most_threads = 2
+        engine.generate([MotionRequest("a person walks", frames=20)])
+        assert torch.get_num_threads() == 1
+    finally:
+        engine.most_threads = None
+        torch.set_num_threads(before)

@@ -10,7 +10,8 @@ from protocol.messages import Control, Hello, Prompt
 from protocol.skeleton import default_skeleton
 from server.access import HelloError
 from server.config import Quota, ServeConfig
-from server.greeting import ModelInfo, read_hello, welcome
+from server.greeting import read_hello, welcome
+from server.model_info import ModelInfo
 
 OPEN = ServeConfig()
 

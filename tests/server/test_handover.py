@@ -16,8 +16,8 @@ from server import handover
 from server.app import Cluster
 from server.batcher import Batcher
 from server.cluster.registry import SILENT_SECONDS, Registry
-from server.greeting import ModelInfo
 from server.handover import StoreError, pack, unpack
+from server.model_info import ModelInfo
 
 
 class Later:

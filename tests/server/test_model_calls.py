@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine, walk
 
-from server.model_calls import CALLS_BEFORE_GROWTH, SUSPICIOUS_FAILURES, GenerationError, ModelCalls
+from server.model_calls import CALLS_BEFORE_GROWTH, SUSPICIOUS_FAILURES, EngineGoneError, GenerationError, ModelCalls
 from server.motion.motion import EditRequest, Motion, MotionRequest
 
 
@@ -67,6 +67,31 @@ def test_batches_grow_again_when_memory_is_free_again():
     assert calls.batch_limit == 3
 
 
+class Slow(FakeEngine):
+    """Takes ``seconds`` for each motion, by its own ``now``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds, self.now = seconds, 5.0
+
+    def generate(self, requests):
+        self.now += self.seconds * len(requests)
+        return super().generate(requests)
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(0.0, 16), (0.01, 16), (0.0499, 10), (0.2, 2), (3.0, 1)])
+def test_a_call_is_given_what_it_can_make_in_half_a_second(seconds, limit):
+    engine = Slow(seconds)
+    calls = ModelCalls(engine, max_batch=16, clock=lambda: engine.now)
+    assert calls.batch_limit == 16
+    calls.make(asked("a"))
+    assert calls.batch_limit == limit
+    engine.seconds = 0.0499
+    for _ in range(80):
+        calls.make(asked("a", "b"))
+    assert calls.batch_limit == 10
+
+
 def test_a_motion_that_alone_is_too_much_fails_alone():
     results = ModelCalls(Small(room=0), max_batch=4).make(asked("a", "b"))
     assert all(isinstance(result, MemoryError) for result in results)
@@ -118,6 +143,46 @@ def test_loading_is_given_up_when_the_server_stops():
         raise OSError("gone")
 
     ModelCalls(Broken(), 4, load, wait=lambda seconds: False).revive()
+
+
+class Leaving(FakeEngine):
+    """Goes in the middle of the calls of which there are as many as in ``left``, or that ask for `poison`; then it is gone."""
+
+    left: list[int]
+
+    def __init__(self, left: list[int]) -> None:
+        super().__init__()
+        self.left, self.gone, self.closed = left, False, False
+
+    def generate(self, requests):
+        self.gone = self.gone or bool(self.left) or any(request.text == "poison" for request in requests)
+        if self.left:
+            self.left.pop()
+        if self.gone:
+            raise EngineGoneError("the model's process has ended (exit code -9)")
+        return super().generate(requests)
+
+    def close(self):
+        self.closed = True
+
+
+def test_what_an_engine_was_making_when_it_went_is_made_by_the_next():
+    engines = [Leaving([1])]
+    calls = ModelCalls(engines[0], 4, lambda: engines.append(Leaving([])) or engines[-1])
+    assert all(isinstance(result, Motion) for result in calls.make(asked("a", "b", "c")))
+    assert [engine.closed for engine in engines] == [True, False]
+
+
+def test_a_request_that_ends_every_engine_fails_alone():
+    calls = ModelCalls(Leaving([]), 4, lambda: Leaving([]))
+    results = calls.make(asked("a", "poison", "b", "c", "d"))
+    assert [isinstance(result, Motion) for result in results] == [True, False, True, True, True]
+    assert isinstance(results[1], EngineGoneError)
+
+
+def test_when_the_server_stops_no_engine_is_loaded_for_one_that_has_gone():
+    calls = ModelCalls(Leaving([1]), 2, load=lambda: pytest.fail("loaded"), wait=lambda seconds: False)
+    assert all(isinstance(result, EngineGoneError) for result in calls.make(asked("a", "b", "c")))
 
 
 def test_another_model_in_the_same_place_is_not_taken(caplog):

@@ -10,6 +10,7 @@ from player import RATE, SETTINGS, Player
 from server import timeline
 from server.backend import AT_ONCE_SECONDS
 from server.model_calls import LateError
+from server.track import make
 
 
 def test_first_frames_come_at_once_and_a_lead_ahead():
@@ -271,6 +272,50 @@ def test_what_is_made_ahead_and_comes_too_late_is_asked_again_and_the_character_
     player.play(2.0)
     assert "failed" not in player.status("a")
     assert sorted(player.frames) == list(range(max(player.frames) + 1))
+
+
+def test_rest_is_no_planned_motion_and_what_follows_goes_on_from_it():
+    player = Player()
+    player.prompt("a", "walk", seconds=1.0, on_end="idle")
+    player.answering = False
+    player.play(1.5)  # idle motion has not come, and rest is planned for far longer
+    player.timeline.pending = None  # as when a connection was lost
+    player.step(1 / 30)
+    request = player.timeline.pending.request
+    assert request.text == "idle"
+    rest = player.timeline.pending.splice / 20.0 - 1.5
+    assert 0.0 < rest < 0.5  # soon, not when the rest has been played
+    np.testing.assert_allclose(np.diff(request.context.root[-4:], axis=0), 0.0, atol=1e-3)  # it stands
+    before = player.frames[max(player.frames)][1]
+    player.answering = True
+    player.step(1 / 30)
+    player.play(1.0)
+    assert player.frames[max(player.frames)][1][2] > before[2] + 0.5
+    steps = np.linalg.norm(np.diff(player.root(), axis=0), axis=1)
+    assert steps.max() <= 1.2 / RATE  # it walks at 1 m/s, and sets out a little faster
+    assert sorted(player.frames) == list(range(max(player.frames) + 1))
+
+
+def test_rest_is_planned_before_it_is_due_and_motion_in_time_leaves_none_of_it():
+    player, undisturbed = Player(), Player()
+    for each in (player, undisturbed):
+        each.prompt("a", "walk", seconds=1.0, on_end="idle")
+    player.answering = False
+    track = player.timeline._track
+    while track.end == 20:  # as the server makes what is due soon
+        player.step(1 / 30)
+        undisturbed.step(1 / 30)
+        make([player.timeline.to_make(player.now, 0.0)])
+    assert track.end == 20 + timeline.HOLD_SECONDS * 20
+    assert max(player.frames) < track.first_frame(20)  # nothing of it has been sent
+    player.answering = True
+    for each in (player, undisturbed):
+        each.play(2.0)
+    assert player.frames.keys() == undisturbed.frames.keys()
+    for index, (prompt, root, rotations) in undisturbed.frames.items():
+        assert player.frames[index][0] == prompt
+        np.testing.assert_allclose(player.frames[index][1], root, atol=1e-5)
+        np.testing.assert_allclose(player.frames[index][2], rotations, atol=1e-5)
 
 
 def test_what_is_put_off_or_left_behind_has_not_lost_its_place():
