@@ -16,10 +16,8 @@ from typing import Final
 
 from server.motion.steps import Steps
 from server.timeline import CharacterTimeline
-from server.track import make_in_steps
+from server.track import STRETCH_SECONDS, make_in_steps
 
-STRETCH_SECONDS: Final = 1.0
-"""A longer stretch costs less per frame, and more of it is thrown away when the motion changes."""
 URGENT_SECONDS: Final = 0.15
 """With fewer seconds of frames than this a character does not wait for the next tick."""
 MOST: Final = 8

@@ -75,7 +75,7 @@ class Batcher:
     def submit(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
         """Asks for a motion. ``deliver`` gets it, or the exception, once, in the model thread; it must not block.
 
-        BusyError when ``capacity`` requests wait already and this one is not sure of a place, or the batcher is stopping.
+        BusyError when ``capacity`` clips wait already and this is another, not sure of a place, or the batcher is stopping.
         """
         with self._changed:
             if self._stopping:

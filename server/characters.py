@@ -24,7 +24,7 @@ from server.prompts import Entry
 from server.refusals import id_in_use, refusal, unknown_character
 from server.replies import Replies
 from server.timeline import CharacterTimeline, Pending
-from server.track import MARGIN_SECONDS, make
+from server.track import STRETCH_SECONDS, make
 
 LOG = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class Characters:
 
     def send_frames(self, packer: FramePacker, now: float, tick: float) -> None:
         """The frames that are due as of ``tick``; what is the same for all characters is done once."""
-        make(timeline.to_make(tick, MARGIN_SECONDS) for timeline in self.timelines if timeline.made_ahead(tick) < 0.0)
+        make(timeline.to_make(tick, STRETCH_SECONDS) for timeline in self.timelines if timeline.made_ahead(tick) < 0.0)
         dropped = sum(timeline.dropped for timeline in self.timelines)
         sent: list[tuple[str, str | None]] = []
         frames = 0

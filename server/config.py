@@ -138,7 +138,8 @@ class ServeConfig(BaseModel):
     max_batch: Annotated[int, Field(ge=1, le=256)] = 16
     """Requests in one call of the model at most; fewer where it would take more than half a second for them."""
     max_waiting: Annotated[int, Field(ge=1, le=4096)] = 256
-    """Requests waiting for the model; with more, clips are refused as `busy`. Characters have one each, and are let in."""
+    """Clips waiting for the model; more are refused as `busy`. Characters have one request each, and are let in; with so many in all
+    the server is not ready for more clients."""
 
     engine: Literal["local", "ray"] = "local"
     """Where motion is made: on this machine, in a process of its own, or by Ray Serve on one or more machines."""

@@ -14,6 +14,7 @@ import multiprocessing
 import pickle
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,8 +32,8 @@ from server.precision import Precision
 from server.stopwatch import Stopwatch
 
 LOG = logging.getLogger(__name__)
-LOAD_SECONDS: Final = 600.0
-"""Within which a model is loaded, also from a slow disk."""
+LOAD_SECONDS: Final = 3600.0
+"""Within which a model is loaded, also where CLIP's weights are fetched first."""
 END_SECONDS: Final = 2.0
 """Within which an idle process ends by itself."""
 STOP_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
@@ -52,11 +53,16 @@ class LoadModel:
         return load_proved(self.model, self.device, self.precision)
 
 
+class TraceError(Exception):
+    """The cause of what is raised here for an exception there: its traceback in the model's process, as text."""
+
+
 @dataclass(frozen=True)
 class _Answer:
-    """What came of a call, the seconds of its stages, and the bytes of the GPU by kind after it."""
+    """What came of a call, or the exception and its traceback; the seconds of its stages; the bytes of the GPU by kind."""
 
     result: Any
+    trace: str
     stages: list[tuple[str, float]]
     memory: dict[str, int]
 
@@ -145,7 +151,7 @@ class EngineProcess:
             for stage in answer.stages:
                 tell(*stage)
         if isinstance(answer.result, Exception):
-            raise answer.result
+            raise answer.result from TraceError(answer.trace)
         return answer.result
 
     def _receive(self, seconds: float | None) -> Any:
@@ -189,15 +195,16 @@ def _answer(engine: MotionEngine, method: str, args: Sequence[Any], options: dic
     stopwatch = getattr(engine, "stopwatch", None)
     if isinstance(stopwatch, Stopwatch):
         stopwatch.told = lambda name, seconds: stages.append((name, seconds))
+    trace = ""
     try:
         result = getattr(engine, method)(*args, **options)
         if method == "generate":
             # Most of what goes through the pipe, and no more of them is kept or read.
             result = [replace(motion, features=motion.features.astype(np.float32)) for motion in result]
     except Exception as error:
-        result = _portable(error)
+        result, trace = _portable(error), traceback.format_exc()
     told = getattr(engine, "memory", None)
-    return _Answer(result, stages, told() if callable(told) else {})
+    return _Answer(result, trace, stages, told() if callable(told) else {})
 
 
 def _portable(error: Exception) -> Exception:

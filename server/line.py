@@ -8,7 +8,8 @@ is too slow would soon have nothing but deadlines that are past, and serve the o
 Owners take turns: of one who has several requests in line, the second counts half as much as it would alone, the third a
 third. An owner is a session; engines in a cluster know none, so that only the line of each server is fair.
 
-A place is sure for characters, of which a server has only so many, each with one request; clips find room or are refused.
+A place is sure for characters, of which a server has only so many, each with one request. Clips find room or are refused; however
+many characters wait, they take none of it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Waiting:
     deliver: Deliver
     within: float
     since: float
+    sure: bool
 
     def urgency(self, now: float) -> float:
         """How much it has waited, in proportion to how long it may."""
@@ -42,7 +44,7 @@ class Waiting:
 
 
 class Line:
-    """At most ``capacity`` requests, and those that are sure of a place. Belongs to one thread, or to whoever holds its lock."""
+    """At most ``capacity`` clips, beside requests that are sure of a place. Belongs to one thread, or to whoever holds its lock."""
 
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = capacity
@@ -53,20 +55,20 @@ class Line:
         return len(self._waiting)
 
     def problem(self) -> str | None:
-        """Why another request may be refused; None: it will not."""
+        """Why another server would be the better one to ask; None: this one has room."""
         full = len(self._waiting) >= self._capacity
         return f"{len(self._waiting)} requests wait for the model, the limit is {self._capacity}" if full else None
 
     def add(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
-        """Puts a request in line; BusyError when there is no room and it is not sure of a place."""
-        problem = self.problem()
-        if problem is not None and not need.sure:
-            raise BusyError(f"{problem}; try again")
-        self._waiting[key] = Waiting(key, request, deliver, need.within, self._clock() - need.waited)
+        """Puts a request in line; BusyError when it is a clip, not sure of a place, and there are ``capacity`` of them."""
+        clips = 0 if need.sure else sum(not one.sure for one in self._waiting.values())
+        if clips >= self._capacity:
+            raise BusyError(f"{clips} clips wait for the model, the limit is {self._capacity}; try again")
+        self._waiting[key] = Waiting(key, request, deliver, need.within, self._clock() - need.waited, need.sure)
 
     def need(self, one: Waiting) -> Need:
         """How soon a request is needed now, to be told to another line."""
-        return Need(one.within, self._clock() - one.since)
+        return Need(one.within, self._clock() - one.since, one.sure)
 
     def take(self, count: int) -> list[Waiting]:
         """The next ``count`` requests, or all, out of the line."""

@@ -34,8 +34,8 @@ from server.pace import FASTEST, Pace
 
 # Frames are locked in blocks whose ends depend on the clock; what is locked must not, so nothing looks at what follows.
 _CAUSAL: Final = ContactSettings(least_contact=0.0, least_gap=0.0)
-MARGIN_SECONDS: Final = 1.0
-"""Frames that are asked for and not made yet are made with so many more: one by one they would cost many times as much."""
+STRETCH_SECONDS: Final = 1.0
+"""Frames are made so many at a time: one by one they would cost many times as much. Of more, more is lost when the motion changes."""
 
 
 def resample(motion: Motion, times: Array) -> Poses:
@@ -177,7 +177,7 @@ class Track:
     def reach(self, end: int) -> int:
         """Makes client frames up to ``end`` (excluded); returns how far the planned motion allowed, ``end`` at most."""
         if self.made < end:
-            make([(self, end + math.ceil(MARGIN_SECONDS * self.frame_rate))])
+            make([(self, end + math.ceil(STRETCH_SECONDS * self.frame_rate))])
         return min(end, self.made)
 
     def poses(self, first: int, end: int) -> Poses:

@@ -77,7 +77,7 @@ class RemoteBackend:
         return f"no engine runs ({', '.join(f'{count} {state}' for state, count in states.items()) or 'none is there'})"
 
     def submit(self, key: Key, request: Request, need: Need, deliver: Deliver) -> None:
-        """Asks for a motion; BusyError when ``capacity`` wait already and it is not sure of a place, or the server shuts down."""
+        """Asks for a motion; BusyError when ``capacity`` clips wait already and it is one, or the server shuts down."""
         if self._stopping or self._loop is None:
             raise BusyError("the server is shutting down")
         self._line.add(key, request, need, deliver)

@@ -5,14 +5,14 @@ import pytest
 from player import SETTINGS
 from test_track import FPS, RATE, shown, standing
 
-from server.ahead import MOST, STRETCH_SECONDS, Ahead
+from server.ahead import MOST, Ahead
 from server.latency import Latency
 from server.motion.steering import Target
 from server.motion.steps import done
 from server.prompts import Entry
 from server.ticks import Ticks
 from server.timeline import CharacterTimeline
-from server.track import MARGIN_SECONDS, Track, make, make_in_steps
+from server.track import STRETCH_SECONDS, Track, make, make_in_steps
 
 TICK = 1 / 30
 
@@ -77,7 +77,7 @@ def test_no_tick_makes_more_than_its_share_and_none_runs_dry():
 
 def test_one_go_is_bounded():
     timelines = playing(2 * MOST + 3)
-    late = MARGIN_SECONDS - 0.05  # all are short of frames by now
+    late = STRETCH_SECONDS - 0.05  # all are short of frames by now
     ahead = Ahead(lambda: timelines, 1.0)
     goes = 0
     pause = 0.0

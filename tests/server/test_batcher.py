@@ -89,7 +89,7 @@ def test_a_full_queue_refuses(held):
     batcher, _ = held
     for name in "abcdef":
         batcher.submit((name, 1), MotionRequest(name), Need(), lambda result: None)
-    with pytest.raises(BusyError, match="6 requests wait"):
+    with pytest.raises(BusyError, match="6 clips wait"):
         batcher.submit(("g", 1), MotionRequest("g"), Need(), lambda result: None)
     batcher.submit(("g", 2), MotionRequest("g"), Need(sure=True), lambda result: None)
     assert batcher.waiting == 7

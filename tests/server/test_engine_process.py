@@ -124,8 +124,9 @@ def test_stages_memory_and_errors_come_through():
             engine.generate(asked("no memory"))
         with pytest.raises(GenerationError, match="UnsendableError: 1 and 2"):
             engine.generate(asked("unsendable"))
-        with pytest.raises(RuntimeError, match="out of memory"):
+        with pytest.raises(RuntimeError, match="out of memory") as failed:
             engine.generate(asked("fail"))
+        assert "in generate" in str(failed.value.__cause__)  # where it went wrong
         assert len(engine.generate(asked("walk"))) == 1
 
 

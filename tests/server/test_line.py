@@ -110,6 +110,17 @@ def test_without_room_only_what_is_sure_of_a_place_comes_in():
     queue.ask("clip")
 
 
+def test_characters_take_no_room_from_clips():
+    queue = Queue(capacity=2)
+    for number in range(9):  # of bad clients, it may be
+        queue.ask(f"character {number}", sure=True)
+    assert queue.line.problem() == "9 requests wait for the model, the limit is 2"
+    queue.ask("clip")
+    queue.ask("clip")
+    with pytest.raises(BusyError, match="2 clips wait for the model, the limit is 2; try again"):
+        queue.ask("clip")
+
+
 def test_what_is_taken_out_is_not_served():
     queue = Queue()
     for owner in "aabc":

@@ -162,7 +162,7 @@ async def test_it_is_bounded_and_says_why_it_is_not_ready():
     for number in (1, 2):
         remote.submit(("s", number), REQUEST, Need(), print)
     assert remote.problem() == "1 requests wait for the model, the limit is 1"
-    with pytest.raises(BusyError, match="1 requests wait"):
+    with pytest.raises(BusyError, match="1 clips wait"):
         remote.submit(("s", 3), REQUEST, Need(), print)
     assert await asyncio.to_thread(remote.stop, 1.0)
     assert remote.problem() == "the server does not take requests"
