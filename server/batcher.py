@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from server.backend import BusyError, Deliver, Key, Need
 from server.line import Line, Waiting
@@ -17,6 +18,8 @@ from server.motion.motion import MotionEngine
 from server.observer import Observer
 
 LOG = logging.getLogger(__name__)
+LOOK_SECONDS: Final = 1.0
+"""Between looks whether the model is still there while nothing is asked of it."""
 
 
 class Batcher:
@@ -134,14 +137,19 @@ class Batcher:
         batch = self._gather()
         if batch is None:
             return False
-        self._deliver(batch, self._calls.make([job.request for job in batch]))
+        if batch:
+            self._deliver(batch, self._calls.make([job.request for job in batch]))
+        else:
+            self._calls.look()
         return True
 
     def _gather(self) -> list[Waiting] | None:
-        """The next batch; None when stopping."""
+        """The next batch, empty when none came for a while; None when stopping."""
         with self._changed:
-            while not self._line and not self._stopping:
-                self._changed.wait()
+            if not self._line and not self._stopping:
+                self._changed.wait(LOOK_SECONDS)
+            if not self._line and not self._stopping:
+                return []
             deadline = time.monotonic() + self._window
             while len(self._line) < self._calls.batch_limit and not self._stopping:
                 left = deadline - time.monotonic()

@@ -114,6 +114,11 @@ class EngineProcess:
         """Of the process; None before it has started."""
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is no more."""
+        return not self._process.is_alive()
+
     def memory(self) -> dict[str, int]:
         """Bytes of the GPU by kind, as of the last call; empty when the engine does not tell."""
         return self._memory

@@ -128,6 +128,12 @@ class ModelCalls:
                 results |= dict(zip(batch, motions, strict=True))
         return [results[at] for at in range(len(requests))]
 
+    def look(self) -> None:
+        """Loads the model again if it has gone while nothing was asked of it, rather than when someone waits for it."""
+        if self._load is not None and getattr(self._engine, "ended", False):
+            LOG.critical("the model's process has ended; it is started again")
+            self.revive()
+
     def revive(self) -> None:
         """Loads the model again, as often as it takes, with growing pauses; gives up only when the server stops."""
         self._failures = 0

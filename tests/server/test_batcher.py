@@ -209,3 +209,22 @@ def test_stop_is_bounded_when_the_engine_hangs(gate):
         batcher.submit(("a", 2), MotionRequest("a"), Need(), lambda result: None)
     gate.set()
     assert batcher.stop(WAIT)
+
+
+def test_an_engine_that_goes_while_nothing_is_asked_of_it_is_loaded_again(monkeypatch):
+    monkeypatch.setattr("server.batcher.LOOK_SECONDS", 0.01)
+    loaded = threading.Event()
+
+    class Ended(FakeEngine):
+        ended = True
+
+    def load() -> FakeEngine:
+        loaded.set()
+        return FakeEngine()
+
+    batcher = Batcher(Ended(), max_batch=1, window_seconds=0.0, capacity=1, load=load)
+    batcher.start()
+    try:
+        assert loaded.wait(10.0)
+    finally:
+        assert batcher.stop(10.0)

@@ -117,6 +117,7 @@ def test_stages_memory_and_errors_come_through():
         told = []
         engine.stopwatch.told = lambda *stage: told.append(stage)
         assert engine.memory() == {}
+        assert not engine.ended
         np.testing.assert_array_equal(engine.generate(asked("walk"))[0].root, walk("walk", 20).root)
         assert [name for name, _ in told] == ["base"]
         assert engine.memory() == {"allocated": 12}
@@ -145,6 +146,7 @@ def test_a_process_that_ends_is_noticed_at_once_and_from_then_on():
     with closing(EngineProcess(Scripted)) as engine:
         with pytest.raises(EngineGoneError, match=r"has ended \(exit code 3\)"):
             engine.generate(asked("exit"))
+        assert engine.ended
         with pytest.raises(EngineGoneError, match=r"has ended \(exit code 3\)"):
             engine.generate(asked("walk"))
 
